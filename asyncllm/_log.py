@@ -1,0 +1,25 @@
+"""
+Where log lines go.
+
+To structlog, where the application has configured it; otherwise to the
+standard library's logger ``asyncllm``, which is silent until somebody listens.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+logging.getLogger("asyncllm").addHandler(logging.NullHandler())
+
+
+def warn(event: str, **fields: Any) -> None:
+    """Log *event* with its *fields* as a warning."""
+    # Here and not above: structlog imports rich where that is installed, and most programs log nothing.
+    import structlog  # noqa: PLC0415
+
+    if structlog.is_configured():
+        structlog.get_logger("asyncllm").warning(event, **fields)
+    else:
+        details = " ".join(f"{name}={value!r}" for name, value in fields.items())
+        logging.getLogger("asyncllm").warning("%s %s", event, details)

@@ -1,0 +1,69 @@
+"""The parameters of an LLM as attributes that check what is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar, overload
+
+from ._vocabulary import ALIASES, PARAMETERS, Effort, checked
+
+T = TypeVar("T")
+
+
+class Attribute(Generic[T]):
+    """One parameter: reads as its value, or None where it is not set; what is set is checked."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = ALIASES.get(name, name)
+        self.__doc__ = PARAMETERS[self._name].meaning
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: Parameters, owner: type) -> T | None: ...
+
+    def __get__(self, instance: Parameters | None, owner: type) -> Self | T | None:
+        return self if instance is None else instance.parameters.get(self._name)
+
+    def __set__(self, instance: Parameters, value: T | None) -> None:
+        instance.set_parameter(self._name, value)
+
+
+class Parameters:
+    """What holds for every call, unless the call says otherwise."""
+
+    max_tokens = Attribute[int]()
+    temperature = Attribute[float]()
+    top_k = Attribute[int]()
+    top_p = Attribute[float]()
+    seed = Attribute[int]()
+    frequency_penalty = Attribute[float]()
+    presence_penalty = Attribute[float]()
+    repetition_penalty = Attribute[float]()
+    repition_penalty = Attribute[float]()
+    stop_token = Attribute[str | Sequence[str]]()
+    system_prompt = Attribute[str]()
+    reasoning_effort = Attribute[Effort]()
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._values = checked(given)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is set, by canonical name: a copy, so that a setter does not reach a call in flight."""
+        return dict(self._values)
+
+    def set_parameter(self, name: str, value: Any) -> None:
+        """
+        Set the parameter *name*; None is "not set".
+
+        Raises:
+            UnknownParameter: There is no such parameter.
+            InvalidParameter: The value is of the wrong type or out of range.
+        """
+        plain = checked({name: value})
+        if plain:
+            self._values.update(plain)
+        else:
+            self._values.pop(ALIASES.get(name, name), None)

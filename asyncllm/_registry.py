@@ -1,0 +1,105 @@
+"""Find installed providers by their entry points."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from fnmatch import fnmatchcase
+from importlib.metadata import EntryPoint
+
+from .errors import ProviderNotInstalled, UnknownModel, UnknownProvider
+from .provider import Provider
+
+PROVIDERS = "asyncllm.providers"
+"""The entry-point group of providers: ``openai = "asyncllm_openai:OpenAIProvider"``."""
+MODELS = "asyncllm.models"
+"""The group of the bare model names that they claim: ``"gpt-*" = "asyncllm_openai:OpenAIProvider"``."""
+
+DEFAULT_MODEL = "llamacpp:smollm2-135m-instruct"
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of all installed providers, without importing any."""
+    return tuple(sorted({entry_point.name for entry_point in entry_points(PROVIDERS)}))
+
+
+def entry_points(group: str) -> tuple[EntryPoint, ...]:
+    """Return the entry points of *group*, without importing any."""
+    return tuple(importlib.metadata.entry_points(group=group))
+
+
+def resolve(model: str | None) -> tuple[str, str]:
+    """
+    Return provider and model for what a caller wrote.
+
+    ``"provider:model"`` says both; a bare model name belongs to the provider
+    that claims it; None is ``ASYNCLLM_MODEL``, or else the small model of the
+    ``demo`` extra.
+
+    Raises:
+        UnknownProvider: No plugin has the name before the colon.
+        UnknownModel: No plugin claims the bare name, or several do.
+    """
+    name = model or os.environ.get("ASYNCLLM_MODEL") or DEFAULT_MODEL
+    provider, colon, rest = name.partition(":")
+    if colon and provider in available():
+        if not rest:
+            raise UnknownModel(f"{name!r} names no model; write '{provider}:model'")
+        return provider, rest
+
+    claims = {entry.value for entry in entry_points(MODELS) if fnmatchcase(name.lower(), entry.name.lower())}
+    claimants = sorted({entry.name for entry in entry_points(PROVIDERS) if entry.value in claims})
+    if len(claimants) == 1:
+        return claimants[0], name
+
+    if claimants:
+        spelt = ", ".join(f"'{claimant}:{name}'" for claimant in claimants)
+        raise UnknownModel(f"several providers claim {name!r}; write one of {spelt}")
+    if colon:
+        raise UnknownProvider(f"no provider {provider!r}; installed: {', '.join(available())}")
+    raise UnknownModel(
+        f"no installed provider claims the model {name!r}; "
+        f"write 'provider:{name}' with one of: {', '.join(available())}"
+    )
+
+
+def load(name: str) -> type[Provider]:
+    """
+    Import the one provider called *name*.
+
+    Raises:
+        UnknownProvider: No plugin has this name.
+        ProviderNotInstalled: It does not import, or is no provider.
+    """
+    found = [entry_point for entry_point in entry_points(PROVIDERS) if entry_point.name == name]
+    if not found:
+        raise UnknownProvider(f"no provider {name!r}; installed: {', '.join(available())}")
+
+    entry_point = found[0]
+    try:
+        loaded = entry_point.load()
+    except ImportError as exc:
+        raise ProviderNotInstalled(
+            f"the provider {name!r} does not import: {exc}. {_advice(entry_point)}"
+        ) from exc
+    except Exception as exc:
+        raise ProviderNotInstalled(
+            f"the provider {name!r} ({entry_point.value}) fails while it is imported: {exc!r}"
+        ) from exc
+    if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
+        raise ProviderNotInstalled(
+            f"the provider {name!r} ({entry_point.value}) is not an asyncllm.provider.Provider"
+        )
+
+    return loaded
+
+
+def _advice(entry_point: EntryPoint) -> str:
+    """By convention, a distribution names the extra that a provider needs like the provider."""
+    if entry_point.dist is None:
+        return f"It comes from {entry_point.value}."
+
+    distribution = entry_point.dist
+    extras = distribution.metadata.get_all("Provides-Extra") or []
+    extra = f"[{entry_point.name}]" if entry_point.name in extras else ""
+    return f"Install what it needs: pip install '{distribution.name}{extra}'"

@@ -1,0 +1,66 @@
+"""Try again what is worth trying again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+import tenacity
+
+from . import _log
+from .errors import ProviderError
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """
+    How long to keep trying.
+
+    Errors whose class says ``retryable`` are tried again; the SDKs' own retries
+    are off, so that attempts do not multiply. The waits grow exponentially with
+    full jitter. A wait that the provider asks for (``Retry-After``) is honoured;
+    one longer than *wait_max* is not sat out: the error comes at once, and its
+    ``retry_after`` says when to come back.
+    """
+
+    attempts: int = 3
+    """How often to ask at most; 1 is no retry."""
+    wait_initial: float = 0.5
+    """Seconds: the upper end of the first wait, doubled each time."""
+    wait_max: float = 30.0
+    """Seconds: no wait is longer."""
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.wait_initial < 0 or self.wait_max < 0:
+            raise ValueError(f"Retry takes attempts of at least 1 and waits of at least 0; got {self}")
+
+    async def __call__(self, func: Callable[[], Awaitable[R]]) -> tuple[R, int]:
+        """Await *func* until it succeeds or fails for good; return its result and the attempts it took."""
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(self._worth_it),
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=self._wait,
+            sleep=anyio.sleep,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        result: R = await retrying(func)
+        return result, int(retrying.statistics["attempt_number"])
+
+    def _worth_it(self, exc: BaseException) -> bool:
+        return isinstance(exc, ProviderError) and exc.retryable and (exc.retry_after or 0) <= self.wait_max
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, ProviderError) else None
+        jittered = tenacity.wait_random_exponential(multiplier=self.wait_initial, max=self.wait_max)
+        return jittered(state) if asked is None else asked
+
+
+def _log_retry(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    _log.warn("retry", attempt=state.attempt_number, seconds=state.upcoming_sleep, error=type(error).__name__)

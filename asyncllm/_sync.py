@@ -1,0 +1,215 @@
+"""
+Call async methods from synchronous code.
+
+The async method is the source; its blocking twin is derived from it and has
+the same signature. It runs on an event loop of its own, in one background
+thread, and so works anywhere: in scripts, in many threads at once, and in
+notebooks, where an event loop is running already (which stands still meanwhile).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import functools
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from queue import SimpleQueue
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+S = TypeVar("S")
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Answering(Protocol[R_co]):
+    """What an async streaming method yields: pieces, and a response behind them."""
+
+    def __aiter__(self) -> AsyncIterator[str]: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def response(self) -> R_co: ...
+
+
+def synchronous(
+    method: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[S, P], R]:
+    """Derive the blocking twin of an async method: ``run = synchronous(arun)``."""
+
+    @functools.wraps(method)
+    def blocking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        # Looked up by name, so that a subclass's own method is the one that runs.
+        call: Callable[[], Coroutine[Any, Any, R]] = functools.partial(
+            getattr(self, method.__name__), *args, **kwargs
+        )
+        running = _Running(call)
+        try:
+            return running.future.result()
+        except BaseException:  # Ctrl-C must not leave the call running behind.
+            running.cancel()
+            raise
+
+    return _named_as_twin(blocking, method.__name__)
+
+
+def synchronous_stream(
+    method: Callable[Concatenate[S, P], AbstractAsyncContextManager[Answering[R]]],
+) -> Callable[Concatenate[S, P], AbstractContextManager[BlockingStream[R]]]:
+    """Derive the blocking twin of an async streaming method: ``stream = synchronous_stream(astream)``."""
+
+    @functools.wraps(method)
+    def blocking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[BlockingStream[R]]:
+        return _streaming(functools.partial(getattr(self, method.__name__), *args, **kwargs))
+
+    return _named_as_twin(blocking, method.__name__)
+
+
+class BlockingStream(Generic[R]):
+    """The pieces of an answer as they come, for synchronous code."""
+
+    def __init__(self, source: Answering[R], pieces: _Pieces) -> None:
+        self._source = source
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        piece = self._pieces.get()
+        if isinstance(piece, str):
+            return piece
+
+        self._pieces.put(piece)  # Whoever asks again is told again.
+        raise StopIteration if piece is None else piece
+
+    @property
+    def text(self) -> str:
+        """What has come so far."""
+        return self._source.text
+
+    @property
+    def response(self) -> R:
+        """The whole response, once the last piece has come; before, what has come so far."""
+        return self._source.response
+
+
+_Pieces: TypeAlias = "SimpleQueue[str | BaseException | None]"
+
+
+@contextmanager
+def _streaming(
+    opening: Callable[[], AbstractAsyncContextManager[Answering[R]]],
+) -> Generator[BlockingStream[R]]:
+    pieces: _Pieces = SimpleQueue()
+    opened: Future[Answering[R]] = Future()
+
+    # One task holds the stream from beginning to end: a cancel scope must not change tasks.
+    async def pump() -> None:
+        async with opening() as source:
+            opened.set_result(source)
+            async for piece in source:
+                pieces.put(piece)
+
+    def ended(pumping: Future[None]) -> None:
+        error = CancelledError() if pumping.cancelled() else pumping.exception()
+        if not opened.done():
+            opened.set_exception(error or CancelledError())
+        pieces.put(error)
+
+    running = _Running(pump)
+    running.future.add_done_callback(ended)
+    try:
+        yield BlockingStream(opened.result(), pieces)
+    finally:
+        running.cancel()
+
+
+class _Running(Generic[R]):
+    """A call under way on the background loop."""
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, R]]) -> None:
+        self._call = call
+        self._ended = threading.Event()
+        self.future: Future[R] = _background.portal().start_task_soon(self._run)
+
+    async def _run(self) -> R:
+        try:
+            return await self._call()
+        finally:
+            self._ended.set()
+
+    def cancel(self) -> None:
+        """Cancel the call if it still runs, and wait until it has let go of what it held."""
+        if self.future.cancel():
+            self._ended.wait(timeout=PATIENCE)
+
+
+PATIENCE = 5.0
+"""Seconds that a cancelled call, or the whole loop at the program's end, gets to clean up."""
+
+
+class _Background:
+    """The one background event loop, started on first use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._portal: BlockingPortal | None = None
+        self._thread: threading.Thread | None = None
+
+    def portal(self) -> BlockingPortal:
+        with self._lock:
+            if self._portal is None or self._thread is None:
+                ready: Future[BlockingPortal] = Future()
+                # A context of its own: the loop must not live in that of whoever came first.
+                self._thread = threading.Thread(
+                    target=contextvars.Context().run,
+                    args=(anyio.run, self._serve, ready),
+                    name="asyncllm",
+                    daemon=True,
+                )
+                self._thread.start()
+                self._portal = ready.result()
+            if threading.current_thread() is self._thread:
+                raise RuntimeError(
+                    "a blocking method was called on asyncllm's own event loop, where it would wait for "
+                    "itself; await its async twin instead (arun for run)"
+                )
+            return self._portal
+
+    async def _serve(self, ready: Future[BlockingPortal]) -> None:
+        async with BlockingPortal() as portal:
+            ready.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    def stop(self) -> None:
+        """End the loop, which closes what is still open in it."""
+        with self._lock:
+            portal, thread = self._portal, self._thread
+            self._portal = self._thread = None
+        if portal is not None and thread is not None and thread.is_alive():
+            portal.start_task_soon(portal.stop, True)
+            thread.join(timeout=PATIENCE)
+
+
+def _named_as_twin(blocking: Callable[P, R], source: str) -> Callable[P, R]:
+    blocking.__name__ = source.removeprefix("a")
+    blocking.__qualname__ = blocking.__qualname__.rpartition(".")[0] + "." + blocking.__name__
+    blocking.__doc__ = f"Like :meth:`{source}`, for synchronous code."
+    return blocking
+
+
+_background = _Background()
+atexit.register(_background.stop)
+
+if hasattr(os, "register_at_fork"):  # A forked child inherits the loop but not its thread.
+    os.register_at_fork(after_in_child=_background.__init__)  # type: ignore[misc]

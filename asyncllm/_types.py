@@ -1,0 +1,196 @@
+"""The words that callers and providers share: messages in, responses out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
+
+FinishReason: TypeAlias = Literal[
+    "stop",            # the model ended its answer
+    "stop_sequence",   # one of the caller's stop tokens came up
+    "length",          # max_tokens were reached
+    "context_length",  # the model's context is full
+    "tool_calls",      # the model asks for a tool
+    "content_filter",  # the provider cut or withheld the answer
+    "refusal",         # the model declined
+    "pause",           # the provider will go on when asked to
+    "error",           # the provider gave up midway
+    "cancelled",       # the caller left before the end
+    "unknown",         # the provider did not say, or said something new
+]  # fmt: skip
+"""Why an answer ended, in one vocabulary for all providers."""
+
+Verdict: TypeAlias = Literal["translated", "clamped", "emulated", "dropped"]
+"""
+What became of a parameter that does not reach the provider just as it was asked.
+
+``translated``
+    The provider does what was asked; something had to be said otherwise, or
+    besides, to have it.
+``clamped``
+    Sent, but moved to the nearest value that the provider accepts.
+``emulated``
+    Not sent: asyncllm does the work on what comes back.
+``dropped``
+    Not sent, and nothing stands in for it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text within a message."""
+
+    text: str
+
+
+Part: TypeAlias = Text
+"""What a message can be made of. Images and tool calls will be further kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    One turn of a conversation.
+
+    Read ``message.text`` rather than ``message.content`` where only the words
+    matter: it stays a string whatever the content is made of.
+    """
+
+    role: Role
+    content: str | Sequence[Part]
+    """The words, or a sequence of parts."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.content, str):
+            object.__setattr__(self, "content", tuple(self.content))
+
+    @property
+    def text(self) -> str:
+        """The words of the message, without its other parts."""
+        if isinstance(self.content, str):
+            return self.content
+
+        return "".join(part.text for part in self.content)
+
+
+Prompt: TypeAlias = str | Message | Sequence[Message | Mapping[str, str]]
+"""What a caller may ask: a text, a message, or a conversation.
+
+Mappings with ``role`` and ``content`` will do for messages.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """A parameter that reached the provider otherwise than it was asked for."""
+
+    parameter: str
+    verdict: Verdict
+    asked: Any
+    """The caller's value; None where the provider needed one and the caller gave none."""
+    sent: Any = None
+    """The value that was sent; None where none was."""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        change = f"{self.asked!r} -> {self.sent!r}" if self.sent is not None else f"{self.asked!r}"
+        return f"{self.verdict} {self.parameter} ({change})" + (f": {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """
+    The tokens that a call took, counted alike for every provider.
+
+    Each of the detail counts is part of the total above it, also for providers
+    that bill it apart.
+    """
+
+    input_tokens: int
+    """All tokens of the prompt, cached ones included."""
+    output_tokens: int
+    """All tokens of the answer, reasoning included."""
+    cached_tokens: int = 0
+    """Those input tokens that came from the provider's cache."""
+    cache_write_tokens: int = 0
+    """Those input tokens that were written to the provider's cache."""
+    reasoning_tokens: int = 0
+    """Those output tokens that the model spent on thinking."""
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long a call took, in seconds of a monotonic clock, retries included."""
+
+    total: float
+    first_token: float | None = None
+    """Until the first piece of text came; None where the answer came in one piece."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of the texts that a call returned."""
+
+    text: str
+    finish_reason: FinishReason = "unknown"
+    matched_stop: str | None = None
+    """The stop token that ended the text, where that is known; it is not part of the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What a model answered."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+    """The tokens it took; None where the provider did not say, or the answer was cut short."""
+    timing: Timing | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+    """Every parameter that reached the provider otherwise than it was asked for."""
+    attempts: int = 1
+    """How often the provider was asked, retries included."""
+    provider: str = ""
+    model: str = ""
+    """The model that answered, in the provider's words: often more exact than the one asked."""
+    request_id: str | None = None
+    """The provider's name for the call: what its support asks for."""
+    raw: Any = field(default=None, repr=False, compare=False)
+    """The provider's whole answer, decoded but not interpreted; None for a streamed one."""
+
+    @property
+    def text(self) -> str:
+        """The answer; the first of them where there are several."""
+        return self.choices[0].text
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All answers."""
+        return tuple(choice.text for choice in self.choices)
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Why the first answer ended."""
+        return self.choices[0].finish_reason
+
+    @property
+    def matched_stop(self) -> str | None:
+        """The stop token that ended the first answer, where that is known."""
+        return self.choices[0].matched_stop
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The rate at which the answer came, from its first token on where that is known."""
+        if self.usage is None or self.timing is None or not self.usage.output_tokens:
+            return None
+
+        tokens, seconds = self.usage.output_tokens, self.timing.total
+        if self.timing.first_token is not None and tokens > 1:
+            tokens, seconds = tokens - 1, seconds - self.timing.first_token
+        return tokens / seconds if seconds > 0 else None

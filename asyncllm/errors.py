@@ -1,0 +1,253 @@
+"""
+What can go wrong, from the caller's side.
+
+* LLMError
+  x ConfigurationError          nothing was sent: the call cannot work as it is set up
+    + UnknownProvider           no installed plugin has this name
+    + UnknownModel              no plugin claims this model, or several do
+    + ProviderNotInstalled      the plugin, or the library that it stands on, does not import
+    + MissingAPIKey
+    + InvalidModelFile          the file is missing, truncated, or not what it should be
+    + UnknownParameter          also a TypeError: a misspelt keyword
+    + InvalidParameter          also a ValueError: a wrong type, or outside the range
+    + InvalidTask               also a ValueError: nothing to ask
+    + UnsupportedParameter      strict=True, and the provider would not do just what was asked
+  x ProviderError               the provider was asked and failed
+    + AuthenticationFailed
+    + QuotaExceeded             no credit left; waiting does not help
+    + RequestRejected
+      - ContextLengthExceeded
+      - ModelNotFound
+    + RateLimited               retried
+    + Unavailable               retried
+      - TimedOut
+    + InvalidResponse           retried
+      - IncompleteResponse      the answer ended too early; ``text`` holds what had come
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeAlias
+
+
+class LLMError(Exception):
+    """Base class of every error that asyncllm raises."""
+
+
+class ConfigurationError(LLMError):
+    """The call cannot work as it is set up; nothing was sent."""
+
+
+class UnknownProvider(ConfigurationError):
+    """No installed plugin has the name before the colon."""
+
+
+class UnknownModel(ConfigurationError):
+    """No installed plugin claims the model's name, or several do."""
+
+
+class ProviderNotInstalled(ConfigurationError):
+    """The plugin is known, but it or the library that it stands on does not import."""
+
+
+class MissingAPIKey(ConfigurationError):
+    """The provider needs a key, and neither a setting nor the environment holds one."""
+
+
+class InvalidModelFile(ConfigurationError):
+    """The model's file is missing, truncated, or not what it should be."""
+
+
+class UnknownParameter(ConfigurationError, TypeError):
+    """A keyword that is neither a parameter nor a setting of the provider."""
+
+
+class InvalidParameter(ConfigurationError, ValueError):
+    """A parameter of the wrong type, or outside its range."""
+
+
+class InvalidTask(ConfigurationError, ValueError):
+    """There is nothing to ask, or it is not a text or a sequence of messages."""
+
+
+class UnsupportedParameter(ConfigurationError):
+    """A strict call asked for something that the provider would not do just as asked."""
+
+
+class ProviderError(LLMError):
+    """The provider was asked and failed; the SDK's own error is the ``__cause__``."""
+
+    retryable: ClassVar[bool] = False
+    """Whether asking again, unchanged, may help."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        """The HTTP status, where there was one."""
+        self.code = code
+        """The provider's own word for the error, as in ``"insufficient_quota"``."""
+        self.request_id = request_id
+        """What the provider's support asks for."""
+        self.retry_after = retry_after
+        """Seconds that the provider asked to wait."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+class AuthenticationFailed(ProviderError):
+    """The key is wrong, or not allowed to do this."""
+
+
+class QuotaExceeded(ProviderError):
+    """The account has no credit left, or a spending limit is reached."""
+
+
+class RequestRejected(ProviderError):
+    """The provider understood the request and will never accept it."""
+
+
+class ContextLengthExceeded(RequestRejected):
+    """Prompt and answer do not fit into the model's context."""
+
+
+class ModelNotFound(RequestRejected):
+    """The provider has no such model, or not for this key."""
+
+
+class RateLimited(ProviderError):
+    """Too many requests; ``retry_after`` holds the wait that the provider asked for."""
+
+    retryable = True
+
+
+class Unavailable(ProviderError):
+    """The provider could not be reached, or failed on its side."""
+
+    retryable = True
+
+
+class TimedOut(Unavailable):
+    """The provider did not answer in time."""
+
+
+class InvalidResponse(ProviderError):
+    """What came back is not an answer in the provider's own format."""
+
+    retryable = True
+
+
+class IncompleteResponse(InvalidResponse):
+    """The answer ended without its closing event: what came is not the whole answer."""
+
+    text: str = ""
+    """What had come until then."""
+
+
+ErrorTable: TypeAlias = Mapping[type[Exception] | str, type[ProviderError]]
+"""
+Which error of ours each error of a provider is, one row an error.
+
+A row's key is an exception class, or the provider's own code for the error as
+it stands in the body of an answer. A code says more than a class, so it wins.
+"""
+
+BY_STATUS: Mapping[int, type[ProviderError]] = {
+    401: AuthenticationFailed,
+    402: QuotaExceeded,
+    403: AuthenticationFailed,
+    404: ModelNotFound,
+    408: TimedOut,
+    429: RateLimited,
+    504: TimedOut,
+}
+"""What an HTTP status means where a provider's table says nothing of it."""
+
+
+@contextmanager
+def translated(table: ErrorTable, secrets: Iterable[str] = ()) -> Generator[None]:
+    """
+    Raise an error of ours in place of one that *table* names.
+
+    The original stays as the ``__cause__``, unless its text holds one of
+    *secrets*: then it goes, and the secret is starred out of the message.
+    """
+    classes = tuple(key for key in table if isinstance(key, type))
+    try:
+        yield
+    except classes as exc:
+        error = _translation(exc, table)
+        hidden = _without(secrets, str(error))
+        if hidden == str(error):
+            raise error from exc
+        error.args = (hidden,)
+        raise error from None
+
+
+def failure(
+    message: str, *, table: ErrorTable, code: str | None = None, status: int | None = None, **details: Any
+) -> ProviderError:
+    """Return the error that *code* and *status* stand for: the code's row in *table*, else the status's."""
+    kind = table.get(code or "") or BY_STATUS.get(status or 0)
+    if kind is None:
+        kind = RequestRejected if status is not None and 400 <= status < 500 else Unavailable
+    return kind(message, code=code, status=status, **details)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """
+    Return the seconds that *headers* ask to wait, or None.
+
+    Reads ``retry-after-ms``, and ``retry-after`` in seconds or as a date
+    (RFC 9110, section 10.2.3).
+    """
+    try:
+        return max(0.0, float(headers["retry-after-ms"]) / 1000)
+    except (KeyError, ValueError):
+        asked = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(asked))
+    except ValueError:
+        date = email.utils.parsedate_tz(asked)
+        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+
+
+def _translation(exc: Exception, table: ErrorTable) -> ProviderError:
+    names = (getattr(exc, name, None) for name in ("code", "error_code", "type"))
+    codes = [name for name in names if isinstance(name, str)]
+    known = next((code for code in codes if code in table), None)
+    by_class = next(table[base] for base in type(exc).__mro__ if base in table)
+    status: int | None = getattr(exc, "status_code", None)
+    kind = table[known] if known else BY_STATUS.get(status or 0, by_class)
+    headers: Mapping[str, str] = getattr(getattr(exc, "response", None), "headers", {})
+    return kind(
+        str(exc) or type(exc).__name__,
+        status=status,
+        code=known or next(iter(codes), None),
+        request_id=getattr(exc, "request_id", None),
+        retry_after=retry_after(headers),
+    )
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _rebuilt(kind: type[ProviderError], args: tuple[Any, ...], state: Mapping[str, Any]) -> ProviderError:
+    error = kind(*args)
+    error.__dict__.update(state)
+    return error

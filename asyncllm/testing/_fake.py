@@ -1,0 +1,83 @@
+"""A provider that answers without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+import anyio
+
+from asyncllm._types import Usage
+from asyncllm._vocabulary import PARAMETERS, Params
+from asyncllm.provider import Delta, Provider, Request
+from asyncllm.rules import Native, Rules
+
+NATIVE: Rules = {name: Native() for name in PARAMETERS}
+
+
+class FakeProvider(Provider):
+    """
+    Answers with *reply*, word by word, and keeps every request that it was sent in ``requests``.
+
+    ::
+
+        fake = FakeProvider(reply=lambda request: request.messages[-1].text.upper())
+        llm = LLM("any-model", provider=lambda: fake)
+
+    Args:
+        reply: The answer to a request, or what makes it; raise in it to fail.
+
+        rules: The provider's table; every parameter is native by default.
+
+        pause: Seconds before each piece.
+    """
+
+    errors: ClassVar = {}
+
+    def __init__(
+        self,
+        *,
+        reply: str | Callable[[Request], str] = "ok",
+        rules: Rules | None = None,
+        pause: float = 0,
+    ) -> None:
+        self._reply = reply
+        self._rules = NATIVE if rules is None else rules
+        self._pause = pause
+        self.requests: list[Request] = []
+        """The requests, in the order in which they came."""
+        self.running = 0
+        """How many calls are under way."""
+        self.most_running = 0
+        """How many were at a time, at most."""
+        self.opened = 0
+        self.closed = 0
+
+    def rules(self, model: str, params: Params) -> Rules:
+        return self._rules
+
+    async def aopen(self) -> None:
+        self.opened += 1
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
+        self.requests.append(request)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            yield self._deltas(request)
+        finally:
+            self.running -= 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+    async def _deltas(self, request: Request) -> AsyncGenerator[Delta]:
+        text = self._reply if isinstance(self._reply, str) else self._reply(request)
+        words = text.split(" ")
+        for number, word in enumerate(words):
+            await anyio.sleep(self._pause)
+            yield Delta(text=word if number == 0 else " " + word, model=request.model, request_id="fake")
+        asked = sum(len(message.text.split()) for message in request.messages)
+        yield Delta(finish_reason="stop", usage=Usage(input_tokens=asked, output_tokens=len(words)))
