@@ -14,7 +14,7 @@ import anyio
 
 from . import _log
 from ._batch import map_bounded
-from ._loop import PerLoop
+from ._loop import CLOSING, PerLoop
 from ._parameters import Parameters
 from ._prepare import Prepared, messages_of, prepare, refuse
 from ._registry import load, resolve
@@ -27,8 +27,6 @@ from .errors import InvalidParameter, InvalidTask, LLMError, translated
 from .provider import Provider
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
-CLOSING = 5.0
-"""Seconds that a provider gets to close, also where the caller is cancelled meanwhile."""
 
 
 class LLM(Parameters):
@@ -107,7 +105,8 @@ class LLM(Parameters):
                 "reasoning_effort": reasoning_effort,
             }
         )
-        name = model or model_name
+        name = model_name if model is None else model
+        _check_source(name, provider)
         if provider is None:
             self._provider_name, self._model = resolve(name)
             maker: Callable[..., Provider] = load(self._provider_name)
@@ -119,7 +118,7 @@ class LLM(Parameters):
         self._settings = settings
         self._strict = strict
         self._retry = retry or Retry()
-        self._reported: set[str] = set()
+        self._reported: set[tuple[str, ...]] = set()
         self._make = functools.partial(maker, **settings)
         self._rulebook = self._make()
         self._provider: PerLoop[Provider] = PerLoop(self._opened)
@@ -174,7 +173,7 @@ class LLM(Parameters):
         provider = await self._provider.get()
         async with AsyncExitStack() as stack:
             stream, attempts = await self._retry(functools.partial(_begun, stack, provider, call))
-            stream.finish = functools.partial(self._finished, call, began, attempts)
+            stream.begun(functools.partial(self._finished, call, began, attempts))
             try:
                 yield stream
             finally:
@@ -222,9 +221,7 @@ class LLM(Parameters):
 
             params: Parameters for each call, as in :meth:`arun`.
         """
-        if isinstance(tasks, str | Message | Mapping):
-            raise InvalidTask(f"tasks is an iterable of tasks; for a single one write [{tasks!r}]")
-
+        _check_tasks(tasks)
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
         checked(params)
 
@@ -245,9 +242,8 @@ class LLM(Parameters):
 
         What is left open closes by itself when the event loop ends.
         """
-        if provider := self._provider.pop():
-            with anyio.move_on_after(CLOSING, shield=True):
-                await provider.aclose()
+        if provider := await self._provider.pop():
+            await _closed(provider)
 
     run = synchronous(arun)
     generate = synchronous(agenerate)
@@ -288,7 +284,11 @@ class LLM(Parameters):
 
     async def _opened(self) -> Provider:
         provider = self._make()
-        await provider.aopen()
+        try:
+            await provider.aopen()
+        except BaseException:
+            await _closed(provider)
+            raise
         return provider
 
     def _prepared(self, task: Prompt, params: Params) -> Prepared:
@@ -302,10 +302,11 @@ class LLM(Parameters):
         return call
 
     def _report(self, call: Prepared) -> None:
-        """Log each distinct adjustment once."""
+        """Log each kind of adjustment once: a million seeds that are dropped are one line."""
         for adjustment in call.adjustments:
-            if str(adjustment) not in self._reported:
-                self._reported.add(str(adjustment))
+            kind = (adjustment.parameter, adjustment.verdict, adjustment.reason)
+            if kind not in self._reported:
+                self._reported.add(kind)
                 _log.warn("parameter_adjusted", model=self.model_name, adjustment=str(adjustment))
 
     def _finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
@@ -337,21 +338,44 @@ async def _ask(provider: Provider, call: Prepared) -> Response:
 
 
 async def _begun(stack: AsyncExitStack, provider: Provider, call: Prepared) -> Stream:
-    """Open a stream and wait for its first event; only then does *stack* hold it open."""
+    """Open a stream and wait for its first piece; only then does *stack* hold it open."""
     guard = _guard(provider)
-    async with AsyncExitStack() as attempt:
-        with guard():
+    with guard():
+        async with AsyncExitStack() as attempt:
             deltas = await attempt.enter_async_context(provider.stream(call.request))
             # A generator that is left early must be closed, not dropped.
             if (aclose := getattr(deltas, "aclose", None)) is not None:
                 attempt.push_async_callback(aclose)
-        stream = await Stream(deltas, stops=call.stops, guard=guard).begin()
-        stack.push_async_exit(attempt.pop_all())
+            stream = await Stream(deltas, stops=call.stops, guard=guard).begin()
+            stack.push_async_exit(attempt.pop_all())
     return stream
+
+
+async def _closed(provider: Provider) -> None:
+    with anyio.move_on_after(CLOSING, shield=True):
+        await provider.aclose()
 
 
 def _guard(provider: Provider) -> Callable[[], AbstractContextManager[None]]:
     return functools.partial(translated, provider.errors, tuple(provider.secrets()))
+
+
+def _check_source(model: Any, provider: Any) -> None:
+    """Raise where a model or a provider is named by what cannot name one."""
+    if not isinstance(model, str | None):
+        raise InvalidParameter(f"model takes a text; got {model!r}")
+    if provider is not None and not callable(provider):
+        raise InvalidParameter(
+            f"provider takes a provider's class, or what makes one; got a {type(provider).__name__}"
+        )
+
+
+def _check_tasks(tasks: Any) -> None:
+    """Raise where *tasks* is a single one, or none at all."""
+    if isinstance(tasks, str | Message | Mapping):
+        raise InvalidTask(f"tasks is an iterable of tasks; for a single one write [{tasks!r}]")
+    if not isinstance(tasks, Iterable):
+        raise InvalidTask(f"tasks is an iterable of tasks; got a {type(tasks).__name__}")
 
 
 def _check_settings(settings: Mapping[str, Any], maker: Callable[..., Provider]) -> None:

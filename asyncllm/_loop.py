@@ -11,6 +11,9 @@ from anyio.lowlevel import current_token
 
 T = TypeVar("T")
 
+CLOSING = 5.0
+"""Seconds that whatever is open gets to close, also where the caller is cancelled meanwhile."""
+
 
 class PerLoop(Generic[T]):
     """
@@ -35,10 +38,14 @@ class PerLoop(Generic[T]):
                     slot.value = await self._opening()
         return slot.value
 
-    def pop(self) -> T | None:
-        """Forget this loop's value and return it; None where there was none."""
+    async def pop(self) -> T | None:
+        """Forget this loop's value and return it, if need be once it is open; None where there was none."""
         slot = self._slots.pop(_this_loop(), None)
-        return slot.value if slot else None
+        if slot is None:
+            return None
+
+        async with slot.lock:
+            return slot.value
 
 
 class _Slot(Generic[T]):
@@ -66,7 +73,9 @@ async def _suspended(aclose: Callable[[], Awaitable[None]]) -> AsyncGenerator[No
     try:
         yield
     finally:
-        await aclose()
+        # Trio closes generators in a cancelled scope, where nothing could be awaited.
+        with anyio.move_on_after(CLOSING, shield=True):
+            await aclose()
 
 
 def _this_loop() -> object:

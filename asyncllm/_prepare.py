@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from ._types import Adjustment, Message, Prompt, Role
+from ._types import Adjustment, Message, Part, Prompt, Role
 from .errors import InvalidTask, UnsupportedParameter
 from .provider import Request
 from .rules import Applied, Required, Rules, Unsupported
@@ -63,12 +63,7 @@ def messages_of(task: Prompt) -> tuple[Message, ...]:
     Raises:
         InvalidTask: It is empty, or not a text, a message, or a sequence of messages.
     """
-    if isinstance(task, str):
-        messages: tuple[Message, ...] = (Message("user", task),)
-    elif isinstance(task, Message):
-        messages = (task,)
-    else:
-        messages = tuple(_message(turn) for turn in _turns(task))
+    messages = tuple(_message(turn) for turn in _turns(task))
     if not any(message.text.strip() for message in messages):
         raise InvalidTask(f"a task needs a text to ask; got {task!r}")
 
@@ -76,7 +71,9 @@ def messages_of(task: Prompt) -> tuple[Message, ...]:
 
 
 def _turns(task: Any) -> Any:
-    if isinstance(task, Mapping):
+    if isinstance(task, str):
+        return (Message("user", task),)
+    if isinstance(task, Message | Mapping):
         return (task,)
 
     try:
@@ -95,6 +92,9 @@ def _message(turn: Any) -> Message:
         raise InvalidTask(f"a task is a text or a sequence of messages; it holds a {type(turn).__name__}")
     if turn.role not in ROLES:
         raise InvalidTask(f"a message's role is one of {', '.join(ROLES)}; got {turn.role!r}")
+    parts: tuple[Any, ...] = () if isinstance(turn.content, str) else tuple(turn.content)
+    if not all(isinstance(part, Part) for part in parts):
+        raise InvalidTask(f"a message's content is a text or a sequence of parts; got {turn.content!r}")
 
     return turn
 

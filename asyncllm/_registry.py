@@ -40,7 +40,7 @@ def resolve(model: str | None) -> tuple[str, str]:
         UnknownProvider: No plugin has the name before the colon.
         UnknownModel: No plugin claims the bare name, or several do.
     """
-    name = model or os.environ.get("ASYNCLLM_MODEL") or DEFAULT_MODEL
+    name = os.environ.get("ASYNCLLM_MODEL") or DEFAULT_MODEL if model is None else model
     provider, colon, rest = name.partition(":")
     if colon and provider in available():
         if not rest:

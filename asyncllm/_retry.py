@@ -10,7 +10,7 @@ import anyio
 import tenacity
 
 from . import _log
-from .errors import ProviderError
+from .errors import InvalidParameter, ProviderError
 
 R = TypeVar("R")
 
@@ -36,7 +36,7 @@ class Retry:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or self.wait_initial < 0 or self.wait_max < 0:
-            raise ValueError(f"Retry takes attempts of at least 1 and waits of at least 0; got {self}")
+            raise InvalidParameter(f"Retry takes attempts of at least 1 and waits of at least 0; got {self}")
 
     async def __call__(self, func: Callable[[], Awaitable[R]]) -> tuple[R, int]:
         """Await *func* until it succeeds or fails for good; return its result and the attempts it took."""

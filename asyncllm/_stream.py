@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Self
 
 from ._stops import StopMatcher
-from ._types import FinishReason, Response
+from ._types import Response
 from .provider import Answer, Delta
 
 
@@ -31,27 +31,32 @@ class Stream(AsyncIterator[str]):
         self._matcher = StopMatcher(stops)
         self._guard = guard
         self._answer = Answer()
-        self._waiting: list[Delta | None] = []
-        self._unfinished: FinishReason = "unknown"
+        self._first = ""
         self._response: Response | None = None
-        self.finish: Callable[[Response], Response] = _as_it_is
-        """What the caller of this room adds to a response: its times, what was adjusted."""
+        self._finish: Callable[[Response], Response] = _as_it_is
 
     async def begin(self) -> Self:
-        """Wait for the first event: until it has come, nothing is lost by asking again."""
-        self._waiting.append(await self._next_delta())
+        """Wait for the first piece: until it has come, nothing is lost by asking again."""
+        self._first = await anext(self, "")
         return self
+
+    def begun(self, finish: Callable[[Response], Response]) -> None:
+        """Let *finish* add to the response what this room does not know: its times, what was adjusted."""
+        self._finish = finish
+        if self._response is not None:
+            self._response = finish(self._response)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> str:
-        while self._response is None:
-            delta = self._waiting.pop() if self._waiting else await self._next_delta()
-            if piece := self._take(delta):
-                return piece
+        piece, self._first = self._first, ""
+        while not piece and self._response is None:
+            piece = self._take(await self._next_delta())
+        if not piece:
+            raise StopAsyncIteration
 
-        raise StopAsyncIteration
+        return piece
 
     @property
     def text(self) -> str:
@@ -66,11 +71,12 @@ class Stream(AsyncIterator[str]):
         Before that, what has come so far, with the finish reason ``"unknown"``;
         of a stream that was left early, ``"cancelled"``.
         """
-        return self._response or self.finish(self._answer.so_far(self._unfinished))
+        return self._response or self._finish(self._answer.so_far("unknown"))
 
     def leave(self) -> None:
-        """Note that nobody takes any more."""
-        self._unfinished = "cancelled"
+        """Note that nobody takes any more: what has come by now is all."""
+        if self._response is None:
+            self._response = self._finish(self._answer.so_far("cancelled"))
 
     async def _next_delta(self) -> Delta | None:
         with self._guard():
@@ -78,18 +84,15 @@ class Stream(AsyncIterator[str]):
 
     def _take(self, delta: Delta | None) -> str:
         """Take in an event, or the end (None); return the text that now surely belongs to the answer."""
-        if delta is None:
-            self._response = self.finish(self._answer.response())
-            return ""
-
-        text = self._matcher.push(delta.text)
-        if delta.finish_reason is not None and self._matcher.matched is None:
+        event = delta or Delta()
+        text = self._matcher.push(event.text)
+        if delta is None or delta.finish_reason is not None:
             text += self._matcher.finish()
-        if (matched := self._matcher.matched) is None:
-            self._answer.add(delta if delta.text == text else replace(delta, text=text))
-        else:
-            self._answer.add(Delta(text=text, finish_reason="stop_sequence", matched_stop=matched))
-            self._response = self.finish(self._answer.response())
+        if (matched := self._matcher.matched) is not None:
+            event = replace(event, finish_reason="stop_sequence", matched_stop=matched)
+        self._answer.add(event if event.text == text else replace(event, text=text))
+        if delta is None or matched is not None:
+            self._response = self._finish(self._answer.response())
         return text
 
 

@@ -168,23 +168,28 @@ class _Background:
 
     def portal(self) -> BlockingPortal:
         with self._lock:
-            if self._portal is None or self._thread is None:
+            if self._portal is None or self._thread is None or not self._thread.is_alive():
                 ready: Future[BlockingPortal] = Future()
                 # A context of its own: the loop must not live in that of whoever came first.
-                self._thread = threading.Thread(
-                    target=contextvars.Context().run,
-                    args=(anyio.run, self._serve, ready),
-                    name="asyncllm",
-                    daemon=True,
+                thread = threading.Thread(
+                    target=contextvars.Context().run, args=(self._live, ready), name="asyncllm", daemon=True
                 )
-                self._thread.start()
-                self._portal = ready.result()
+                thread.start()
+                self._portal, self._thread = ready.result(), thread
             if threading.current_thread() is self._thread:
                 raise RuntimeError(
                     "a blocking method was called on asyncllm's own event loop, where it would wait for "
                     "itself; await its async twin instead (arun for run)"
                 )
             return self._portal
+
+    def _live(self, ready: Future[BlockingPortal]) -> None:
+        try:
+            anyio.run(self._serve, ready)
+        except BaseException as exc:
+            if ready.done():
+                raise
+            ready.set_exception(exc)  # No file handles left, say: whoever waits must hear of it.
 
     async def _serve(self, ready: Future[BlockingPortal]) -> None:
         async with BlockingPortal() as portal:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
+Role: TypeAlias = Literal["system", "developer", "user", "assistant"]
 
 FinishReason: TypeAlias = Literal[
     "stop",            # the model ended its answer

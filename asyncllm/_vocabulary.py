@@ -74,9 +74,9 @@ class OneOf:
     words: tuple[str, ...]
 
     def checked(self, value: Any) -> str:
-        if value not in self.words:
-            raise ValueError
-        return str(value)
+        if not isinstance(value, str):
+            raise TypeError
+        return self.words[self.words.index(value)]
 
     def __str__(self) -> str:
         return "one of " + ", ".join(map(repr, self.words))
@@ -128,7 +128,7 @@ class Parameter:
         """
         try:
             return self.kind.checked(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InvalidParameter(f"{name} takes {self.kind}; got {value!r}") from None
 
 

@@ -31,7 +31,7 @@ import email.utils
 import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 
 class LLMError(Exception):
@@ -156,12 +156,16 @@ class IncompleteResponse(InvalidResponse):
     """What had come until then."""
 
 
+SHORTEST_SECRET = 6
+"""Characters: what is shorter is no secret but a placeholder, and stands in many words."""
+
 ErrorTable: TypeAlias = Mapping[type[Exception] | str, type[ProviderError]]
 """
 Which error of ours each error of a provider is, one row an error.
 
 A row's key is an exception class, or the provider's own code for the error as
-it stands in the body of an answer. A code says more than a class, so it wins.
+it stands in the body of an answer. A code says more than an HTTP status
+(:data:`BY_STATUS`), and that more than a class, so it wins.
 """
 
 BY_STATUS: Mapping[int, type[ProviderError]] = {
@@ -181,19 +185,25 @@ def translated(table: ErrorTable, secrets: Iterable[str] = ()) -> Generator[None
     """
     Raise an error of ours in place of one that *table* names.
 
-    The original stays as the ``__cause__``, unless its text holds one of
-    *secrets*: then it goes, and the secret is starred out of the message.
+    One that comes alone in a group, as out of a task group, is taken out of it.
+    The original stays as the ``__cause__``, unless its text, or that of what led
+    to it, holds one of *secrets*: then it goes, and the secret is starred out of
+    the message.
     """
-    classes = tuple(key for key in table if isinstance(key, type))
     try:
         yield
-    except classes as exc:
-        error = _translation(exc, table)
-        hidden = _without(secrets, str(error))
-        if hidden == str(error):
-            raise error from exc
-        error.args = (hidden,)
-        raise error from None
+    except Exception as exc:
+        cause = _alone(exc)
+        error = cause if isinstance(cause, LLMError) else _translation(cause, table)
+        if error is None:
+            raise
+
+        if any(_without(secrets, text) != text for text in map(str, (error, *_led_to(exc)))):
+            error.args = (_without(secrets, str(error)),)
+            raise error from None
+        if error is exc:
+            raise
+        raise error from (error.__cause__ if error is cause else cause)
 
 
 def failure(
@@ -224,16 +234,39 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
 
 
-def _translation(exc: Exception, table: ErrorTable) -> ProviderError:
+def _alone(exc: Exception) -> Exception:
+    while len(within := _within(exc)) == 1:
+        exc = within[0]
+    return exc
+
+
+def _led_to(exc: BaseException) -> list[BaseException]:
+    """Return *exc* and all that a printed traceback of it shows."""
+    shown = [exc]
+    for each in shown:
+        inner = (each.__cause__, each.__context__, *_within(each))
+        shown += [one for one in inner if one is not None and one not in shown]
+    return shown
+
+
+def _within(exc: BaseException) -> tuple[Exception, ...]:
+    """Return what a group holds."""
+    return cast("ExceptionGroup[Exception]", exc).exceptions if isinstance(exc, BaseExceptionGroup) else ()
+
+
+def _translation(exc: Exception, table: ErrorTable) -> ProviderError | None:
     names = (getattr(exc, name, None) for name in ("code", "error_code", "type"))
     codes = [name for name in names if isinstance(name, str)]
     known = next((code for code in codes if code in table), None)
-    by_class = next(table[base] for base in type(exc).__mro__ if base in table)
+    by_class = next((table[base] for base in type(exc).__mro__ if base in table), None)
+    if by_class is None:
+        return None
+
     status: int | None = getattr(exc, "status_code", None)
     kind = table[known] if known else BY_STATUS.get(status or 0, by_class)
     headers: Mapping[str, str] = getattr(getattr(exc, "response", None), "headers", {})
     return kind(
-        str(exc) or type(exc).__name__,
+        _words(exc),
         status=status,
         code=known or next(iter(codes), None),
         request_id=getattr(exc, "request_id", None),
@@ -241,8 +274,28 @@ def _translation(exc: Exception, table: ErrorTable) -> ProviderError:
     )
 
 
+def _words(exc: Exception) -> str:
+    """
+    What the server said; failing that, what the SDK says, and what its cause adds.
+
+    An SDK's own words can be as few as "Connection error.".
+    """
+    body: Any = getattr(exc, "body", None)
+    for inner in ("error", "message"):
+        if isinstance(body, Mapping):
+            body = cast("Mapping[str, Any]", body).get(inner, body)
+    if isinstance(body, str) and body:
+        return body
+
+    said, cause = str(exc) or type(exc).__name__, str(exc.__cause__ or "")
+    return f"{said} ({cause})" if cause and cause not in said else said
+
+
 def _without(secrets: Iterable[str], text: str) -> str:
-    for secret in secrets:
+    # A header's value is shown without the space around it.
+    for secret in map(str.strip, secrets):
+        if len(secret) < SHORTEST_SECRET:
+            continue
         text = text.replace(secret, "***")
     return text
 

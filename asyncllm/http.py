@@ -16,22 +16,26 @@ from __future__ import annotations
 import functools
 import ssl
 import threading
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
+from urllib.parse import urlsplit
 
+import anyio
 import anyio.to_thread
 import httpx2
 
 from ._loop import PerLoop, at_loop_end
-from .errors import InvalidResponse, ProviderError, TimedOut, Unavailable
+from .errors import InvalidParameter, InvalidResponse, ProviderError, TimedOut, Unavailable
 
-__all__ = ["TRANSPORT_ERRORS", "acquire", "events", "release"]
+__all__ = ["TRANSPORT_ERRORS", "acquire", "checked_url", "events", "release"]
 
 TIMEOUT = httpx2.Timeout(600, connect=5, pool=None)
 """Seconds: the SDKs' own, but a call never fails for want of a free connection."""
+
+DRAINING = 0.1
+"""Seconds that a stream gets to end after its last event: as the SDKs have it."""
 
 # As wide as there are calls in flight: the caller's limits are the only queue. A queue in the
 # pool would end in PoolTimeout, which looks like a slow server and is retried.
@@ -58,6 +62,20 @@ class _Pool:
     users: int = 0
 
 
+def checked_url(url: str | None) -> str | None:
+    """
+    Return *url*, if it is an address that requests can go to, or None.
+
+    Raises:
+        InvalidParameter: It is something else.
+    """
+    if url is not None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InvalidParameter(f"base_url takes an address like 'http://localhost:8000/v1'; got {url!r}")
+    return url
+
+
 async def acquire() -> httpx2.AsyncClient:
     """Return this event loop's client; call :func:`release` once for each time."""
     pool = await _pools.get()
@@ -70,17 +88,42 @@ async def release() -> None:
     pool = await _pools.get()
     pool.users -= 1
     if pool.users <= 0:
-        _pools.pop()
+        await _pools.pop()
         await pool.hook.aclose()
 
 
-async def events(response: httpx2.Response) -> AsyncGenerator[httpx2.ServerSentEvent]:
-    """Give the server-sent events of a streamed *response* as they come."""
-    # Typed as an iterator, it is a generator: one that is left early must be closed, not dropped.
-    source = cast("AsyncGenerator[httpx2.ServerSentEvent]", aiter(httpx2.EventSource(response)))
-    async with aclosing(source):
+async def events(
+    response: httpx2.Response, *, last: str | None = None
+) -> AsyncGenerator[httpx2.ServerSentEvent]:
+    """
+    Give the server-sent events of a streamed *response* as they come, and close it.
+
+    Args:
+        response: The answer to a request that was sent with ``stream=True``.
+
+        last:
+            The data of the event after which nothing comes, as in ``"[DONE]"``.
+            The little that is left is then read, so that the connection can serve again.
+    """
+    source = aiter(httpx2.EventSource(response))
+    try:
         async for event in source:
             yield event
+            if event.data == last:
+                with anyio.move_on_after(DRAINING):
+                    await _exhausted(source)
+                return
+    finally:
+        await response.aclose()
+        # Read from what is closed: the error unwinds the generators below ours, which nobody else
+        # can close. Left to the garbage collector, each is a warning on trio.
+        with suppress(httpx2.HTTPError, httpx2.StreamError):
+            await _exhausted(source)
+
+
+async def _exhausted(source: AsyncIterator[object]) -> None:
+    async for _ in source:
+        pass
 
 
 async def _opened() -> _Pool:

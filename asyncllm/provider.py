@@ -69,7 +69,7 @@ class Provider(ABC):
     opens nothing: asyncllm makes an instance just to read its rules, and another
     in each event loop that asks for it. There it awaits :meth:`aopen` once, calls
     :meth:`complete` and :meth:`stream` from as many tasks as it likes, and awaits
-    :meth:`aclose` once.
+    :meth:`aclose` once, also where :meth:`aopen` failed.
     """
 
     errors: ClassVar[ErrorTable] = {}

@@ -195,8 +195,13 @@ class Unsupported:
     """The provider lacks the parameter, and nothing can stand in for it."""
 
     reason: str = "not supported"
+    default: Any = None
+    """The value that the provider has anyway: whoever asks for it gets it, unsent."""
 
     def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        if value == self.default:
+            return Applied()
+
         change = Adjustment(parameter=name, verdict="dropped", asked=value, reason=self.reason)
         return Applied(adjustments=(change,))
 
@@ -227,6 +232,9 @@ class With:
 
     def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
         applied = self.rule.apply(name, value, asked)
+        if not applied.options:
+            return applied
+
         along = tuple(
             Adjustment(parameter=key, verdict="translated", asked=None, sent=sent, reason=self.reason)
             for key, sent in {**self.options, **self.headers}.items()
