@@ -1,0 +1,43 @@
+"""The commands, and what holds for all of them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import Annotated
+
+import typer
+
+from ._outcomes import exit_codes
+from ._providers import providers
+from ._run import run
+
+TERMINAL = sys.stdout.isatty()
+"""Whether somebody looks: frames around the help are for eyes, not for ``grep``."""
+
+app = typer.Typer(
+    name="asyncllm",
+    help="Ask any language model.",
+    # \b keeps the lines of a paragraph apart.
+    epilog="\b\n" + "\n".join(exit_codes()),
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if TERMINAL else None,
+)
+app.command()(run)
+app.command()(providers)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Answer where no command is named."""
+    if version:
+        typer.echo(f"asyncllm {importlib.metadata.version('asyncllm-framework')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -1,0 +1,113 @@
+"""Look at what is installed, without importing any of it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from asyncllm._registry import MODELS, PROVIDERS, entry_points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """A provider's plugin, as its distribution describes it."""
+
+    name: str
+    entry_point: str
+    """Where its class is: ``asyncllm_openai:OpenAIProvider``."""
+    distribution: str
+    version: str
+    models: tuple[str, ...]
+    """The patterns of the bare model names that it claims."""
+    problems: tuple[str, ...]
+    """What stands in its way; empty where nothing does."""
+    install: str | None
+    """What to do about it."""
+
+
+def installed() -> tuple[Installed, ...]:
+    """Return every installed provider by name; of several with one name, the one that is used first."""
+    used: dict[str, EntryPoint] = {}
+    found = entry_points(PROVIDERS)
+    for entry_point in found:
+        used.setdefault(entry_point.name, entry_point)
+    plugins = [_described(entry_point, used[entry_point.name]) for entry_point in found]
+    return tuple(sorted(plugins, key=lambda plugin: plugin.name))
+
+
+def _described(entry_point: EntryPoint, used: EntryPoint) -> Installed:
+    needs = [f"needs {need}" for need in _unmet(entry_point)]
+    hidden = [f"hidden by {_origin(used)}, which has the same name"] if entry_point is not used else []
+    module = entry_point.module.partition(".")[0]
+    lost = [] if importlib.util.find_spec(module) else [f"has no module {module!r}"]
+    return Installed(
+        name=entry_point.name,
+        entry_point=entry_point.value,
+        distribution=entry_point.dist.name if entry_point.dist else "",
+        version=entry_point.dist.version if entry_point.dist else "",
+        models=tuple(claim.name for claim in entry_points(MODELS) if claim.value == entry_point.value),
+        problems=(*hidden, *lost, *needs),
+        install=_advice(entry_point, again=bool(lost)) if lost or needs else None,
+    )
+
+
+def _unmet(entry_point: EntryPoint) -> Iterator[str]:
+    """Yield what the distribution lists for this provider, by itself and in the extra of its name."""
+    if entry_point.dist is not None:
+        for requirement in _requirements(entry_point.dist, extra=entry_point.name):
+            if obstacle := _obstacle(requirement):
+                yield obstacle
+
+
+def _requirements(owner: Distribution, *, extra: str) -> Iterator[Requirement]:
+    """Yield what *owner* needs with *extra*; an extra made of its other extras is followed one step."""
+    for requirement in _listed(owner, extra):
+        if canonicalize_name(requirement.name) == canonicalize_name(owner.name):
+            for other in sorted(requirement.extras):
+                yield from _listed(owner, other)
+        else:
+            yield requirement
+
+
+def _listed(owner: Distribution, extra: str) -> Iterator[Requirement]:
+    for line in owner.requires or ():
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:  # Some old distributions have such lines, and pip ignores them too.
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            yield requirement
+
+
+def _obstacle(requirement: Requirement) -> str | None:
+    wanted = f"{requirement.name}{requirement.specifier}"
+    try:
+        version = distribution(requirement.name).version
+    except PackageNotFoundError:
+        return f"{wanted}, which is not installed"
+
+    try:
+        fits = requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        fits = False
+    return None if fits else f"{wanted}, and {version} is installed"
+
+
+def _origin(entry_point: EntryPoint) -> str:
+    return f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else entry_point.value
+
+
+def _advice(entry_point: EntryPoint, *, again: bool) -> str | None:
+    if entry_point.dist is None:
+        return None
+
+    extras = {canonicalize_name(each) for each in entry_point.dist.metadata.get_all("Provides-Extra") or ()}
+    extra = f"[{entry_point.name}]" if canonicalize_name(entry_point.name) in extras else ""
+    force = "--force-reinstall " if again else ""
+    return f"pip install {force}'{entry_point.dist.name}{extra}'"

@@ -1,0 +1,88 @@
+"""Options from definitions: one for every canonical parameter, and ``--setting`` for the rest."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import typer
+
+from asyncllm._llm import LLM
+from asyncllm._vocabulary import PARAMETERS, Parameter, Strings
+from asyncllm.errors import InvalidParameter
+
+READINGS: tuple[Callable[[Any], Any], ...] = (lambda text: text, int, float, json.loads)
+"""What the text after an option can mean; the first that its parameter takes is the one."""
+
+TAKEN = frozenset(inspect.signature(LLM).parameters) - {"settings"}
+
+
+def with_parameters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give *command* an option for every canonical parameter, in place of its ``**parameters``."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    options = [_option(name, parameter) for name, parameter in PARAMETERS.items()]
+    vars(command)["__signature__"] = signature.replace(parameters=[*own, *options])
+    return command
+
+
+def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the values that the texts in *given* stand for, without the options that were not given.
+
+    Raises:
+        InvalidParameter: A parameter takes no such value.
+    """
+    return {name: _value(name, text) for name, text in given.items() if text not in (None, [])}
+
+
+def settings(given: Iterable[str]) -> dict[str, Any]:
+    """
+    Return what ``key=value`` texts say: values as JSON where they are JSON, else as they stand.
+
+    Raises:
+        InvalidParameter: One is no ``key=value``, or its key has an option of its own.
+    """
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        # What has no equals sign is not repeated: it may be a key that was pasted alone.
+        if not equals or not name.isidentifier():
+            raise InvalidParameter("--setting takes key=value, as in base_url=http://localhost:8080/v1")
+        if name in TAKEN:
+            raise InvalidParameter(f"{name!r} is not a provider's setting; see asyncllm run --help")
+    return {name: _plain(text) for name, _, text in pairs}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _option(name: str, parameter: Parameter) -> inspect.Parameter:
+    several = isinstance(parameter.kind, Strings)
+    annotation: Any = list[str] | None if several else str | None
+    option = typer.Option(
+        None,
+        _flag(name),
+        help=f"{parameter.meaning} Takes {parameter.kind}" + ("; repeatable." if several else "."),
+        metavar=(parameter.unit or "value").upper(),
+        rich_help_panel="Parameters",
+    )
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=annotation)
+
+
+def _value(name: str, text: Any) -> Any:
+    for reading in READINGS:
+        try:
+            return PARAMETERS[name].kind.checked(reading(text))
+        except (TypeError, ValueError):
+            continue
+    return PARAMETERS[name].check(_flag(name), text)
+
+
+def _plain(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

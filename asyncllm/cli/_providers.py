@@ -1,0 +1,49 @@
+"""``asyncllm providers``: what is installed, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._outcomes import explained
+
+if TYPE_CHECKING:
+    from ._installed import Installed
+
+COLUMNS = ("provider", "from", "claims", "state")
+
+
+def providers(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="ASYNCLLM_DEBUG", help="Show where an error came from.")
+    ] = False,
+) -> None:
+    """List the installed providers and what each of them lacks, without importing any."""
+    from . import _print
+    from ._installed import installed
+
+    with explained(debug=debug):
+        plugins = installed()
+        if as_json:
+            listed = [{**asdict(plugin), "ready": not plugin.problems} for plugin in plugins]
+            sys.stdout.write(json.dumps(listed, indent=2) + "\n")
+        else:
+            _print.table(COLUMNS, map(_row, plugins))
+
+
+def _row(plugin: Installed) -> tuple[str, ...]:
+    origin = f"{plugin.distribution} {plugin.version}".strip()
+    return plugin.name, origin, " ".join(plugin.models), "\n".join(_state(plugin))
+
+
+def _state(plugin: Installed) -> Iterator[str]:
+    yield from plugin.problems or ("ready",)
+    if plugin.install:
+        yield plugin.install

@@ -1,0 +1,128 @@
+"""What ``asyncllm providers`` says of what is installed, and imports nothing for it."""
+
+import json
+import sys
+
+import pytest
+
+RAISES = "raise RuntimeError('imported')"
+
+
+@pytest.fixture
+def listed(invoke):
+    """The listed providers of one name, as JSON."""
+
+    def listed(name):
+        result = invoke("providers", "--json")
+        assert result.exit_code == 0
+        return [plugin for plugin in json.loads(result.stdout) if plugin["name"] == name]
+
+    return listed
+
+
+def test_a_provider_comes_with_its_distribution_and_the_models_that_it_claims(echo, listed):
+    assert listed("echo") == [
+        {
+            "name": "echo",
+            "entry_point": "asyncllm_echo:Provider",
+            "distribution": "asyncllm-echo",
+            "version": "0.1",
+            "models": ["echo-*"],
+            "problems": [],
+            "install": None,
+            "ready": True,
+        }
+    ]
+
+
+def test_nothing_is_imported(plugins, invoke, listed):
+    plugins.install("asyncllm-bad", provider="bad", module="asyncllm_bad", source=RAISES)
+
+    before = {*sys.modules}
+    assert listed("bad")[0]["ready"]
+    assert invoke("providers").exit_code == 0
+    assert not {"asyncllm_bad", "openai", "anthropic", "llama_cpp"} & ({*sys.modules} - before)
+
+
+def test_a_plugin_without_its_module_says_so(plugins, listed):
+    plugins.install("asyncllm-lost", provider="lost", module="asyncllm_lost", source=None)
+
+    (lost,) = listed("lost")
+    assert lost["problems"] == ["has no module 'asyncllm_lost'"]
+    assert lost["install"] == "pip install --force-reinstall 'asyncllm-lost'"
+
+
+def test_what_the_extra_of_its_name_lists_is_needed_and_other_extras_are_not(plugins, listed):
+    plugins.install(
+        "asyncllm-sdk",
+        provider="sdk",
+        module="asyncllm_sdk",
+        extras=["sdk", "other"],
+        requires=["anyio>=4", "no-such-sdk>=2,<3; extra == 'sdk'", "no-such-other; extra == 'other'"],
+    )
+
+    (sdk,) = listed("sdk")
+    assert sdk["problems"] == ["needs no-such-sdk<3,>=2, which is not installed"]
+    assert sdk["install"] == "pip install 'asyncllm-sdk[sdk]'"
+
+
+def test_without_an_extra_of_its_name_a_plugin_needs_what_its_distribution_does(plugins, listed):
+    plugins.install(
+        "asyncllm-plain",
+        provider="plain",
+        module="asyncllm_plain",
+        requires=["no-such-sdk", "not-here; python_version < '3'"],
+    )
+
+    (plain,) = listed("plain")
+    assert plain["problems"] == ["needs no-such-sdk, which is not installed"]
+    assert plain["install"] == "pip install 'asyncllm-plain'"
+
+
+def test_a_version_that_does_not_fit_is_named(plugins, listed):
+    plugins.install("asyncllm-old", provider="old", module="asyncllm_old", requires=["anyio<1"])
+
+    (problem,) = listed("old")[0]["problems"]
+    assert problem.startswith("needs anyio<1, and 4.")
+
+
+def test_an_extra_made_of_the_distributions_own_extras_is_followed(plugins, listed):
+    plugins.install(
+        "asyncllm-demo",
+        provider="demo",
+        module="asyncllm_demo",
+        extras=["demo", "engine"],
+        requires=["AsyncLLM_Demo[engine]; extra == 'demo'", "no-such-engine; extra == 'engine'"],
+    )
+
+    assert listed("demo")[0]["problems"] == ["needs no-such-engine, which is not installed"]
+
+
+def test_of_two_with_one_name_the_second_is_hidden(echo, listed):
+    echo.install("asyncllm-zecho", provider="echo", module="asyncllm_zecho")
+
+    plugins = {plugin["distribution"]: plugin for plugin in listed("echo")}
+    assert {"asyncllm-echo", "asyncllm-zecho"} == plugins.keys()
+    (hidden,) = (plugin for plugin in plugins.values() if not plugin["ready"])
+    (used,) = (plugin for plugin in plugins.values() if plugin["ready"])
+    assert hidden["problems"] == [f"hidden by {used['distribution']} 0.1, which has the same name"]
+    assert hidden["install"] is None
+
+
+def test_in_a_pipe_each_provider_is_a_line_with_tabs(plugins, invoke):
+    plugins.install(
+        "asyncllm-[odd]", provider="odd", module="odd", models=["odd-*", "[o]dd"], requires=["no-such-sdk"]
+    )
+
+    (line,) = (line for line in invoke("providers").stdout.splitlines() if line.startswith("odd\t"))
+    assert line.split("\t") == [
+        "odd",
+        "asyncllm-[odd] 0.1",
+        "odd-* [o]dd",
+        "needs no-such-sdk, which is not installed; pip install 'asyncllm-[odd]'",
+    ]
+
+
+def test_the_sdks_of_the_installed_extras_are_found(listed):
+    assert listed("openai")[0]["ready"]
+    assert listed("anthropic")[0]["ready"]
