@@ -1,4 +1,4 @@
-"""One connection of a scripted server: requests in, replies out."""
+"""The connections of a scripted server: requests in, replies out."""
 
 from __future__ import annotations
 
@@ -6,19 +6,50 @@ import contextlib
 import json
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 import h11
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketAttribute, SocketStream, TaskStatus
 
 from ._reply import Recorded, Reply
 
 GONE = (anyio.EndOfStream, anyio.BrokenResourceError)
 """How it shows that the client has left."""
 
+BACKLOG = 4096
+"""How many may connect at the very same time."""
+
 AT_ONCE = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that turns closing into a reset."""
+
+
+async def listen(
+    talk: Callable[[Connection], Awaitable[None]],
+    *,
+    task_status: TaskStatus[tuple[int, Callable[[], None]]],
+) -> None:
+    """Listen on the loopback interface, tell the port and how to stop, and *talk* to whoever connects."""
+
+    async def connected(raw: socket.socket) -> None:
+        with raw:
+            try:
+                stream = await SocketStream.from_socket(raw)
+            except ValueError:  # The client has left again.
+                return
+
+            async with stream:
+                await talk(Connection(stream))
+
+    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:
+        listening.setblocking(False)
+        async with anyio.create_task_group() as group:
+            task_status.started((listening.getsockname()[1], group.cancel_scope.cancel))
+            while True:
+                # A listener of anyio's that is cancelled just as somebody connects leaks the socket.
+                await anyio.wait_readable(listening)
+                group.start_soon(connected, listening.accept()[0])
 
 
 class Connection:

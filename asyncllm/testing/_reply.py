@@ -35,7 +35,8 @@ class Reply:
 
     The body is one of *json*, *events*, *lines* and *body*. Where the reply stops
     early, ``…_after`` says how much of it is sent before: that many *chunks* where
-    these are given, or else events or lines, or else bytes; with 0, the headers only.
+    these are given, or else events or lines, or else bytes. With 0 the headers are all;
+    a negative number counts from the end.
     """
 
     status: int = 200

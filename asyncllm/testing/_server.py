@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
-import anyio
-from anyio.abc import SocketAttribute, SocketStream, TaskStatus
 from anyio.from_thread import start_blocking_portal
 
 from ._reply import Recorded, Reply, Script
@@ -88,11 +85,14 @@ class ScriptedServer:
             raise TimeoutError(f"no client left within {timeout:g} s") from None
 
     def __enter__(self) -> Self:
+        # h11 comes with the extras that speak HTTP; FakeProvider, next door, does without.
+        from ._connection import listen  # noqa: PLC0415
+
         with ExitStack() as stack:
             portal = stack.enter_context(start_blocking_portal(name="ScriptedServer"))
-            serving, port = portal.start_task(self._serve)
-            # Where it cannot be cancelled it has failed, and the result is the reason.
-            stack.callback(lambda: serving.cancel() or serving.result())
+            serving, (port, stop) = portal.start_task(listen, self._talk)
+            stack.callback(serving.result)
+            stack.callback(portal.call, stop)
             self.url = f"http://127.0.0.1:{port}"
             self._stack = stack.pop_all()
         return self
@@ -100,27 +100,12 @@ class ScriptedServer:
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
 
-    async def _serve(self, *, task_status: TaskStatus[int]) -> None:
-        # h11 comes with the extras that speak HTTP; FakeProvider, next door, does without.
-        from ._connection import Connection  # noqa: PLC0415
-
-        async def connected(stream: SocketStream) -> None:
-            async with stream:
-                with self._counted():
-                    connection = Connection(stream)
-                    while request := await connection.request():
-                        await self._answer(connection, request)
-
-        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
-            task_status.started(listener.extra(SocketAttribute.local_port))  # noqa: S610  # this is no Django
-            await listener.serve(connected)
-
-    @contextmanager
-    def _counted(self) -> Generator[None]:
+    async def _talk(self, connection: Connection) -> None:
         self.connections += 1
         self.connections_seen += 1
         try:
-            yield
+            while request := await connection.request():
+                await self._answer(connection, request)
         finally:
             self.connections -= 1
 
