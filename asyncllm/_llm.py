@@ -108,10 +108,10 @@ class LLM(Parameters):
         name = model_name if model is None else model
         _check_source(name, provider)
         if provider is None:
-            self._provider_name, self._model = resolve(name)
-            maker: Callable[..., Provider] = load(self._provider_name)
+            installed, self._model = resolve(name)
+            maker: Callable[..., Provider] = load(installed)
         else:
-            self._provider_name, self._model = getattr(provider, "__name__", "custom"), name or ""
+            installed, self._model = "", name or ""
             maker = provider
         _check_settings(settings, maker)
         self._given_provider = provider
@@ -121,6 +121,7 @@ class LLM(Parameters):
         self._reported: set[tuple[str, ...]] = set()
         self._make = functools.partial(maker, **settings)
         self._rulebook = self._make()
+        self._provider_name = installed or type(self._rulebook).__name__
         self._provider: PerLoop[Provider] = PerLoop(self._opened)
 
     @property
@@ -242,8 +243,9 @@ class LLM(Parameters):
 
         What is left open closes by itself when the event loop ends.
         """
-        if provider := await self._provider.pop():
-            await _closed(provider)
+        with anyio.move_on_after(CLOSING, shield=True):
+            if provider := await self._provider.pop():
+                await provider.aclose()
 
     run = synchronous(arun)
     generate = synchronous(agenerate)
@@ -287,7 +289,8 @@ class LLM(Parameters):
         try:
             await provider.aopen()
         except BaseException:
-            await _closed(provider)
+            with anyio.move_on_after(CLOSING, shield=True):
+                await provider.aclose()
             raise
         return provider
 
@@ -349,11 +352,6 @@ async def _begun(stack: AsyncExitStack, provider: Provider, call: Prepared) -> S
             stream = await Stream(deltas, stops=call.stops, guard=guard).begin()
             stack.push_async_exit(attempt.pop_all())
     return stream
-
-
-async def _closed(provider: Provider) -> None:
-    with anyio.move_on_after(CLOSING, shield=True):
-        await provider.aclose()
 
 
 def _guard(provider: Provider) -> Callable[[], AbstractContextManager[None]]:

@@ -122,6 +122,7 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
+        """The tokens of prompt and answer together."""
         return self.input_tokens + self.output_tokens
 
 

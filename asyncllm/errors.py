@@ -27,10 +27,10 @@ What can go wrong, from the caller's side.
 
 from __future__ import annotations
 
-import email.utils
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, TypeAlias, cast
 
 
@@ -227,11 +227,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, float(headers["retry-after-ms"]) / 1000)
     except (KeyError, ValueError):
         asked = headers.get("retry-after", "")
-    try:
+    with suppress(ValueError):
         return max(0.0, float(asked))
-    except ValueError:
-        date = email.utils.parsedate_tz(asked)
-        return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    with suppress(ValueError, OverflowError):
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    return None
 
 
 def _alone(exc: Exception) -> Exception:

@@ -4,7 +4,9 @@ import pytest
 
 
 def pytest_addoption(parser):
-    parser.addoption("--update-golden", action="store_true", help="write what tests/providers/golden holds anew")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/providers/golden anew"
+    )
 
 
 @pytest.fixture(params=["asyncio", "trio"])
