@@ -5,25 +5,26 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal, Self, Unpack, cast, overload
 
 import anyio
 
 from . import _log
+from ._ask import ask, begin
 from ._batch import map_bounded
 from ._loop import CLOSING, PerLoop
 from ._parameters import Parameters
-from ._prepare import Prepared, messages_of, prepare, refuse
-from ._registry import load, resolve
+from ._prepare import Prepared, check_tasks, messages_of, prepare, refuse
+from ._registry import check_settings, find
 from ._retry import Retry
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
-from ._types import Message, Prompt, Response, Timing
-from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, Whole, checked, unknown
-from .errors import InvalidParameter, InvalidTask, LLMError, translated
+from ._types import Prompt, Response, Timing
+from ._vocabulary import Effort, Parameter, Params, Whole, checked
+from .errors import InvalidParameter, LLMError
 from .provider import Provider
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
@@ -105,23 +106,17 @@ class LLM(Parameters):
                 "reasoning_effort": reasoning_effort,
             }
         )
-        name = model_name if model is None else model
-        _check_source(name, provider)
-        if provider is None:
-            installed, self._model = resolve(name)
-            maker: Callable[..., Provider] = load(installed)
-        else:
-            installed, self._model = "", name or ""
-            maker = provider
-        _check_settings(settings, maker)
+        source = find(model_name if model is None else model, provider)
+        check_settings(settings, source.maker, known=inspect.signature(LLM).parameters)
+        self._model = source.model
         self._given_provider = provider
         self._settings = settings
         self._strict = strict
         self._retry = retry or Retry()
         self._reported: set[tuple[str, ...]] = set()
-        self._make = functools.partial(maker, **settings)
+        self._make = functools.partial(source.maker, **settings)
         self._rulebook = self._make()
-        self._provider_name = installed or type(self._rulebook).__name__
+        self._provider_name = source.provider or type(self._rulebook).__name__
         self._provider: PerLoop[Provider] = PerLoop(self._opened)
 
     @property
@@ -150,7 +145,7 @@ class LLM(Parameters):
         began = time.perf_counter()
         call = self._prepared(task, params)
         provider = await self._provider.get()
-        response, attempts = await self._retry(functools.partial(_ask, provider, call))
+        response, attempts = await self._retry(functools.partial(ask, provider, call))
         return self._finished(call, began, attempts, response)
 
     @asynccontextmanager
@@ -173,7 +168,7 @@ class LLM(Parameters):
         call = self._prepared(task, params)
         provider = await self._provider.get()
         async with AsyncExitStack() as stack:
-            stream, attempts = await self._retry(functools.partial(_begun, stack, provider, call))
+            stream, attempts = await self._retry(functools.partial(begin, stack, provider, call))
             stream.begun(functools.partial(self._finished, call, began, attempts))
             try:
                 yield stream
@@ -222,7 +217,7 @@ class LLM(Parameters):
 
             params: Parameters for each call, as in :meth:`arun`.
         """
-        _check_tasks(tasks)
+        check_tasks(tasks)
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
         checked(params)
 
@@ -241,7 +236,8 @@ class LLM(Parameters):
         """
         Close what this LLM holds open in the running event loop; a later call opens it anew.
 
-        What is left open closes by itself when the event loop ends.
+        Connections that are left open close when the event loop ends; a model
+        in this process is freed with the last LLM that uses it.
         """
         with anyio.move_on_after(CLOSING, shield=True):
             if provider := await self._provider.pop():
@@ -284,6 +280,15 @@ class LLM(Parameters):
     def __setstate__(self, state: dict[str, Any]) -> None:
         LLM.__init__(self, **state)
 
+    def __copy__(self) -> Self:
+        """A copy stays in this process, so it keeps the key."""
+        copy = type(self).__new__(type(self))
+        copy.__setstate__({**self.__getstate__(), **self._settings})
+        return copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
     async def _opened(self) -> Provider:
         provider = self._make()
         try:
@@ -325,64 +330,3 @@ class LLM(Parameters):
             provider=self._provider_name,
             model=response.model or self._model,
         )
-
-
-async def _ask(provider: Provider, call: Prepared) -> Response:
-    """Ask once; where stop tokens are ours to find, read the answer only as far as the first."""
-    if call.stops:
-        async with AsyncExitStack() as stack:
-            stream = await _begun(stack, provider, call)
-            async for _ in stream:
-                pass
-        return stream.response
-
-    with _guard(provider)():
-        return await provider.complete(call.request)
-
-
-async def _begun(stack: AsyncExitStack, provider: Provider, call: Prepared) -> Stream:
-    """Open a stream and wait for its first piece; only then does *stack* hold it open."""
-    guard = _guard(provider)
-    with guard():
-        async with AsyncExitStack() as attempt:
-            deltas = await attempt.enter_async_context(provider.stream(call.request))
-            # A generator that is left early must be closed, not dropped.
-            if (aclose := getattr(deltas, "aclose", None)) is not None:
-                attempt.push_async_callback(aclose)
-            stream = await Stream(deltas, stops=call.stops, guard=guard).begin()
-            stack.push_async_exit(attempt.pop_all())
-    return stream
-
-
-def _guard(provider: Provider) -> Callable[[], AbstractContextManager[None]]:
-    return functools.partial(translated, provider.errors, tuple(provider.secrets()))
-
-
-def _check_source(model: Any, provider: Any) -> None:
-    """Raise where a model or a provider is named by what cannot name one."""
-    if not isinstance(model, str | None):
-        raise InvalidParameter(f"model takes a text; got {model!r}")
-    if provider is not None and not callable(provider):
-        raise InvalidParameter(
-            f"provider takes a provider's class, or what makes one; got a {type(provider).__name__}"
-        )
-
-
-def _check_tasks(tasks: Any) -> None:
-    """Raise where *tasks* is a single one, or none at all."""
-    if isinstance(tasks, str | Message | Mapping):
-        raise InvalidTask(f"tasks is an iterable of tasks; for a single one write [{tasks!r}]")
-    if not isinstance(tasks, Iterable):
-        raise InvalidTask(f"tasks is an iterable of tasks; got a {type(tasks).__name__}")
-
-
-def _check_settings(settings: Mapping[str, Any], maker: Callable[..., Provider]) -> None:
-    """Raise where a keyword is neither a parameter nor a setting of the provider."""
-    taken = inspect.signature(maker).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
-        return
-
-    own = inspect.signature(LLM.__init__).parameters.keys() - {"self", "settings"}
-    for name in settings:
-        if name not in taken:
-            raise unknown(name, {*PARAMETERS, *ALIASES, *own, *taken})

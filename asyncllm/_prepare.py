@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -70,6 +70,19 @@ def messages_of(task: Prompt) -> tuple[Message, ...]:
     return messages
 
 
+def check_tasks(tasks: Any) -> None:
+    """
+    Raise where *tasks* is not several.
+
+    Raises:
+        InvalidTask: It is a single task, or none at all.
+    """
+    if isinstance(tasks, str | Message | Mapping):
+        raise InvalidTask(f"tasks is an iterable of tasks; for a single one write [{tasks!r}]")
+    if not isinstance(tasks, Iterable):
+        raise InvalidTask(f"tasks is an iterable of tasks; got a {type(tasks).__name__}")
+
+
 def _turns(task: Any) -> Any:
     if isinstance(task, str):
         return (Message("user", task),)
@@ -105,7 +118,15 @@ def _rows(asked: Mapping[str, Any], rules: Rules) -> list[str]:
 
 
 def _merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
-    return {key: value for part in parts for key, value in part.items()}
+    """Two rows may each bring a part of the same object."""
+    merged: dict[str, Any] = {}
+    for key, value in (item for part in parts for item in part.items()):
+        known = merged.get(key)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged([cast("Mapping[str, Any]", known), cast("Mapping[str, Any]", value)])
+        else:
+            merged[key] = value
+    return merged
 
 
 def _distinct(applied: list[Applied]) -> tuple[Adjustment, ...]:

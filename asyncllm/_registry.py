@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint
+from typing import Any, cast
 
-from .errors import ProviderNotInstalled, UnknownModel, UnknownProvider
+from ._vocabulary import unknown
+from .errors import InvalidParameter, ProviderNotInstalled, UnknownModel, UnknownProvider
 from .provider import Provider
 
 PROVIDERS = "asyncllm.providers"
@@ -18,6 +23,17 @@ MODELS = "asyncllm.models"
 DEFAULT_MODEL = "llamacpp:smollm2-135m-instruct"
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where answers come from."""
+
+    provider: str
+    """The provider's name; empty where the caller brought it."""
+    model: str
+    maker: Callable[..., Provider]
+    """What makes the provider from its settings."""
+
+
 def available() -> tuple[str, ...]:
     """Return the names of all installed providers, without importing any."""
     return tuple(sorted({entry_point.name for entry_point in entry_points(PROVIDERS)}))
@@ -26,6 +42,43 @@ def available() -> tuple[str, ...]:
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
     """Return the entry points of *group*, without importing any."""
     return tuple(importlib.metadata.entry_points(group=group))
+
+
+def find(model: str | None, provider: Callable[..., Provider] | None) -> Source:
+    """
+    Return the source that a caller named: an installed provider, or the one brought along.
+
+    Raises:
+        InvalidParameter: *model* is no text, or *provider* makes no provider.
+        UnknownProvider, UnknownModel, ProviderNotInstalled: See :func:`resolve` and :func:`load`.
+    """
+    if not isinstance(cast("Any", model), str | None):
+        raise InvalidParameter(f"model takes a text; got {model!r}")
+    if provider is None:
+        name, rest = resolve(model)
+        return Source(name, rest, load(name))
+    if not callable(provider):
+        raise InvalidParameter(
+            f"provider takes a provider's class, or what makes one; got a {type(provider).__name__}"
+        )
+
+    return Source("", model or "", provider)
+
+
+def check_settings(settings: Iterable[str], maker: Callable[..., Provider], *, known: Iterable[str]) -> None:
+    """
+    Raise where a keyword is neither *known* otherwise nor a setting of what *maker* makes.
+
+    Raises:
+        UnknownParameter: With the nearest that there is.
+    """
+    taken = inspect.signature(maker).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+
+    for name in settings:
+        if name not in taken:
+            raise unknown(name, {*known, *taken} - {"settings"})
 
 
 def resolve(model: str | None) -> tuple[str, str]:

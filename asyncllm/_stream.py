@@ -53,6 +53,8 @@ class Stream(AsyncIterator[str]):
         piece, self._first = self._first, ""
         while not piece and self._response is None:
             piece = self._take(await self._next_delta())
+            if self._matcher.matched is not None:
+                await self.stop()
         if not piece:
             raise StopAsyncIteration
 
@@ -77,6 +79,11 @@ class Stream(AsyncIterator[str]):
         """Note that nobody takes any more: what has come by now is all."""
         if self._response is None:
             self._response = self._finish(self._answer.so_far("cancelled"))
+
+    async def stop(self) -> None:
+        """Let the provider end the call: a generator that is left early must be closed, not dropped."""
+        if (aclose := getattr(self._deltas, "aclose", None)) is not None:
+            await aclose()
 
     async def _next_delta(self) -> Delta | None:
         with self._guard():

@@ -165,6 +165,10 @@ class Response:
     raw: Any = field(default=None, repr=False, compare=False)
     """The provider's whole answer, decoded but not interpreted; None for a streamed one."""
 
+    def __post_init__(self) -> None:
+        if not self.choices:
+            raise ValueError("a response has at least one choice")
+
     @property
     def text(self) -> str:
         """The answer; the first of them where there are several."""

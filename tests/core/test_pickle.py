@@ -1,12 +1,13 @@
 """An LLM travels as what it is made of, and leaves its key at home."""
 
+import copy
 import pickle
 import subprocess
 import sys
 
 import pytest
 
-from asyncllm import LLM, Adjustment, Message, MissingAPIKey, Response, Retry, Text
+from asyncllm import LLM, Adjustment, Choice, Message, MissingAPIKey, Response, Retry, Text
 from asyncllm.testing import FakeProvider
 
 KEY = "sk-a-secret-key"
@@ -88,7 +89,18 @@ def test_values_travel():
 
 
 def test_a_response_does_not_compare_or_show_what_is_raw():
-    one, other = (Response(choices=(), raw=raw) for raw in ({"a": 1}, None))
+    one, other = (Response(choices=(Choice(text="x"),), raw=raw) for raw in ({"a": 1}, None))
 
     assert one == other
     assert "raw" not in repr(one)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_within_the_process_keeps_the_key(copied):
+    llm = made()
+
+    twin = copied(llm)
+    twin.temperature = 0.9
+
+    assert twin.run("?") == "http://elsewhere with a key"
+    assert llm.temperature == 0.5

@@ -305,3 +305,14 @@ def test_strict_lets_pass_what_is_only_said_otherwise():
 
     assert {change.verdict for change in reply.adjustments} == {"translated"}
     assert fake.requests[0].options == {"random_seed": 1, "max_tokens": 4096}
+
+
+def test_two_rows_may_each_bring_a_part_of_the_same_object():
+    rules = {
+        "seed": Renamed("output", form=lambda seed: {"seed": seed, "deep": {"a": 1}}),
+        "top_k": Renamed("output", form=lambda k: {"k": k, "deep": {"b": 2}}),
+    }
+
+    call = prepare("m", (), {"seed": 1, "top_k": 2}, rules)
+
+    assert call.request.options == {"output": {"seed": 1, "k": 2, "deep": {"a": 1, "b": 2}}}

@@ -66,7 +66,7 @@ def test_an_answer_that_has_not_begun_is_not_complete():
     ],
 )
 def test_the_rate_is_that_of_the_tokens_after_the_first(usage, timing, rate):
-    assert Response(choices=(), usage=usage, timing=timing).tokens_per_second == rate
+    assert Response(choices=(Choice(text="x"),), usage=usage, timing=timing).tokens_per_second == rate
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,8 @@ def test_an_adjustment_says_what_became_of_what(change, words):
 def test_data_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Choice(text="a").text = "b"
+
+
+def test_a_response_without_a_text_cannot_be_made():
+    with pytest.raises(ValueError, match="at least one choice"):
+        Response(choices=())
