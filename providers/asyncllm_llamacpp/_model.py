@@ -1,0 +1,52 @@
+"""A model, loaded: what the engine's thread owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import _gguf
+from ._context import Context, context
+from ._prompt import Template
+from ._settings import Settings
+from ._vocabulary import Vocabulary
+from ._weights import chat_template, trained_context, weights
+
+USUAL_CONTEXT = 8192
+"""The most tokens of context that nobody asked for: memory grows with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, loaded."""
+
+    vocabulary: Vocabulary
+    template: Template
+    context: Context
+
+
+@contextmanager
+def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) -> Generator[Model]:
+    """
+    Load the model in *path*, and free it in the end, in one and the same thread.
+
+    Raises:
+        InvalidModelFile: The file is missing, damaged, or not a language model.
+        ConfigurationError: There is no memory for so large a context.
+    """
+    _gguf.check(path)
+    with weights(path, gpu_layers=settings.gpu_layers, keep_going=keep_going) as handle:
+        vocabulary = Vocabulary(handle)
+        template = Template(
+            chat_template(handle), bos=vocabulary.bos, eos=vocabulary.eos, specials=vocabulary.specials
+        )
+        with context(
+            handle,
+            size=settings.context_size or min(trained_context(handle), USUAL_CONTEXT),
+            batch_size=settings.batch_size,
+            threads=settings.threads,
+            vocabulary_size=vocabulary.size,
+        ) as opened:
+            yield Model(vocabulary, template, opened)

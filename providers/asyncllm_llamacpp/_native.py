@@ -1,0 +1,95 @@
+"""The seam to llama.cpp: its binding, and what the binding lacks."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import llama_cpp._ctypes_extensions as extensions
+import llama_cpp.llama_cpp as binding
+
+llama: Any = binding
+"""llama.cpp's C functions. The binding is typed in part only, so this is where ``Any`` begins."""
+
+_libc = ctypes.CDLL("msvcrt" if hasattr(ctypes, "WinDLL") else None)
+# The binding keeps the library itself to itself; three things are only to be had from there.
+_library: Any = llama._lib  # noqa: SLF001
+_without_release = ctypes.PyDLL(_library._name)  # noqa: SLF001
+_ggml: Any = (
+    _library
+    if hasattr(_library, "ggml_type_size")
+    else extensions.load_shared_library("ggml-base", llama._base_path)  # noqa: SLF001
+)
+_ggml.ggml_blck_size.restype = ctypes.c_int64
+_ggml.ggml_type_size.restype = ctypes.c_size_t
+
+
+def quick(name: str) -> Callable[..., Any]:
+    """
+    Return the C function *name* in a form that keeps the GIL.
+
+    For calls of a microsecond: to give the GIL up and to wait for it again would
+    cost up to 5 ms each while another thread computes in Python.
+    """
+    described: Any = getattr(_library, name)
+    function: Any = getattr(_without_release, name)
+    function.argtypes, function.restype = described.argtypes, described.restype
+    call: Callable[..., Any] = function
+    return call
+
+
+class Interrupt:
+    """
+    A switch that makes llama.cpp stop computing, within one node of its graph.
+
+    llama.cpp asks its abort callback before each node. The callback here is C's
+    own ``strlen``, of a text that is empty until the switch is set: one in Python
+    would need the GIL a thousand times a step.
+    """
+
+    callback: Any = llama.ggml_abort_callback(ctypes.cast(_libc.strlen, ctypes.c_void_p).value)
+
+    def __init__(self) -> None:
+        self._text = ctypes.create_string_buffer(2)
+        self.address = ctypes.addressof(self._text)
+        """What the callback is called with; good for as long as this object lives."""
+
+    def set(self) -> None:
+        self._text[0] = b"!"
+
+    @property
+    def is_set(self) -> bool:
+        return self._text[0] != b"\0"
+
+
+def block(kind: int) -> tuple[int, int] | None:
+    """Return how many weights of the ggml type *kind* make a block, of how many bytes; None if unknown."""
+    if not 0 <= kind < llama.GGML_TYPE_COUNT:  # ggml ends the process over a type that it does not know.
+        return None
+
+    weights, size = _ggml.ggml_blck_size(kind), _ggml.ggml_type_size(kind)
+    return (weights, size) if weights and size else None
+
+
+_ERROR = 4  # As in ggml.h; the binding lists the levels of an older one.
+_heard = threading.local()
+
+
+def _listen(level: int, text: bytes, _: object) -> None:
+    if level == _ERROR:
+        _heard.lines = [*getattr(_heard, "lines", ()), text.decode(errors="replace").strip()][-3:]
+
+
+def complaints() -> str:
+    """Return the errors that llama.cpp logged last in this thread, and forget them."""
+    lines: list[str] = getattr(_heard, "lines", [])
+    _heard.lines = []
+    return "; ".join(lines) or "it does not say why"
+
+
+# llama.cpp writes hundreds of lines to stderr otherwise. The name keeps the callback alive.
+_listener: Any = llama.llama_log_callback(_listen)
+llama.llama_log_set(_listener, None)
+llama.llama_backend_init()

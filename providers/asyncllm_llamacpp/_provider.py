@@ -1,0 +1,96 @@
+"""Models in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+
+from asyncllm.provider import Delta, Params, Provider, Request
+from asyncllm.rules import Rules
+
+from ._engine import Engine
+from ._engines import Hold, engines
+from ._job import Job
+from ._names import located
+from ._rules import RULES
+from ._settings import Settings, cores
+
+PATIENCE = 5.0
+"""Seconds that a model gets to be freed."""
+
+
+class LlamaCppProvider(Provider):
+    """
+    A GGUF model in this process, on llama.cpp.
+
+    The model's name is the path of a ``.gguf`` file, or ``smollm2-135m-instruct``:
+    the small model that the ``demo`` extra installs. It is loaded with its first
+    call, in a thread of its own, once however many ask for it.
+
+    Args:
+        context_size:
+            How many tokens a prompt and its answer may take together. By default
+            as many as the model was trained with, but at most 8192: ask for more
+            where there is the memory for it.
+
+        threads: How many threads compute; by default as many as there are physical cores.
+
+        gpu_layers: How many of the model's layers the GPU holds: -1 is all of them.
+
+        batch_size: How many tokens of a prompt are read in one step.
+
+    Raises:
+        InvalidParameter: A setting is out of its range.
+        ConfigurationError: *gpu_layers* asks for a GPU, and llama.cpp is built without.
+    """
+
+    def __init__(
+        self,
+        *,
+        context_size: int | None = None,
+        threads: int | None = None,
+        gpu_layers: int = 0,
+        batch_size: int = 512,
+    ) -> None:
+        self._settings = Settings(
+            context_size=context_size,
+            threads=cores() if threads is None else threads,
+            gpu_layers=gpu_layers,
+            batch_size=batch_size,
+        )
+        self._holds: dict[str, Hold] = {}
+
+    def rules(self, model: str, params: Params) -> Rules:
+        return RULES
+
+    def engine(self, model: str) -> Engine:
+        """Return what runs *model*, started on first use and held until :meth:`aclose`."""
+        hold = self._holds.get(model)
+        if hold is None or not hold.engine.is_alive:
+            hold = self._holds[model] = engines.hold(located(model), self._settings)
+        return hold.engine
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
+        job = Job(request)
+        self.engine(request.model).submit(job)
+        try:
+            yield job
+        finally:
+            await job.leave()
+
+    async def aclose(self) -> None:
+        """End this provider's claims; a model that nobody else holds is freed."""
+        while self._holds:
+            _, hold = self._holds.popitem()
+            hold.release()
+            if not hold.engine.is_alive:
+                # A limiter of its own: closing must not wait for the application's threads.
+                await anyio.to_thread.run_sync(
+                    partial(hold.engine.join, PATIENCE),
+                    abandon_on_cancel=True,
+                    limiter=anyio.CapacityLimiter(1),
+                )

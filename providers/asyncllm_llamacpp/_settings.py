@@ -1,0 +1,62 @@
+"""How a model is opened."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncllm.errors import ConfigurationError, InvalidParameter
+
+from ._native import llama
+
+_RANGES = {
+    "context_size": (1, 2**24),
+    "threads":      (1, 512),
+    "gpu_layers":   (-1, 2**31 - 1),
+    "batch_size":   (1, 2**16),
+}  # fmt: skip
+"""What llama.cpp takes: it ends the process over more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a model is opened. Two that are equal share one model in memory."""
+
+    context_size: int | None = None
+    """How many tokens prompt and answer may take; None is what the model was trained with, or 8192 of it."""
+    threads: int
+    """How many threads compute."""
+    gpu_layers: int = 0
+    """How many layers the GPU holds; -1 is all."""
+    batch_size: int = 512
+    """How many tokens of a prompt are read in one step."""
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or not low <= value <= high):
+                raise InvalidParameter(f"{name} takes a whole number from {low} to {high}; got {value!r}")
+        if self.gpu_layers and not llama.llama_supports_gpu_offload():
+            raise ConfigurationError(
+                f"gpu_layers={self.gpu_layers} asks for a GPU, and the installed llama.cpp is built without; "
+                f'for NVIDIA, rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall '
+                f"--no-cache-dir --no-binary llama-cpp-python llama-cpp-python "
+                f"(-DGGML_VULKAN=on for Vulkan, -DGGML_METAL=on for Apple)"
+            )
+
+
+def cores() -> int:
+    """Return how many physical cores this process may use: a second thread on a core only slows it."""
+    try:
+        allowed = sorted(os.sched_getaffinity(0))
+    except AttributeError:  # There is none on macOS and Windows.
+        return os.cpu_count() or 1
+
+    try:
+        return len({Path(_SIBLINGS.format(cpu)).read_text() for cpu in allowed})
+    except OSError:
+        return len(allowed)
+
+
+_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"

@@ -1,0 +1,69 @@
+"""A model's weights in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from asyncllm.errors import InvalidModelFile
+
+from ._native import complaints, llama
+
+
+@contextmanager
+def weights(path: Path, *, gpu_layers: int, keep_going: Callable[[], bool]) -> Generator[int]:
+    """
+    Load the weights in *path*, and free them in the end; gives llama.cpp's handle.
+
+    Args:
+        path: A file that is known to be sound: llama.cpp may crash over others.
+
+        gpu_layers: How many layers go to the GPU; -1 is all.
+
+        keep_going: Asked while it loads; where it says no, loading is broken off.
+    """
+    complaints()
+    params = llama.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    going = llama.llama_progress_callback(_asking(keep_going))  # Kept alive until the model is loaded.
+    params.progress_callback = going
+    model = llama.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        raise InvalidModelFile(f"llama.cpp cannot load {path}: {complaints()}")
+
+    try:
+        _check(model, path)
+        yield model
+    finally:
+        llama.llama_model_free(model)
+
+
+def trained_context(model: int) -> int:
+    """Return how many tokens of context the model was trained with."""
+    size: int = llama.llama_model_n_ctx_train(model)
+    return size
+
+
+def chat_template(model: int) -> str | None:
+    """Return the Jinja template in which the model was taught to converse, where it has one."""
+    source: bytes | None = llama.llama_model_chat_template(model, None)
+    return None if source is None else source.decode(errors="replace")
+
+
+def _asking(keep_going: Callable[[], bool]) -> Callable[[float, object], bool]:
+    def going(_progress: float, _data: object) -> bool:
+        return keep_going()
+
+    return going
+
+
+def _check(model: int, path: Path) -> None:
+    if llama.llama_model_has_encoder(model) or not llama.llama_model_has_decoder(model):
+        raise InvalidModelFile(
+            f"the model in {path} does not continue a text (it is an encoder, as for embeddings or "
+            f"translation); take a decoder-only language model"
+        )
+    if llama.llama_vocab_type(llama.llama_model_get_vocab(model)) == llama.LLAMA_VOCAB_TYPE_NONE:
+        raise InvalidModelFile(f"the model in {path} has no vocabulary, so no text can be put to it")

@@ -1,0 +1,153 @@
+"""Leaving a call, at any point, stops the work on it."""
+
+import anyio
+import pytest
+
+from asyncllm.provider import Message, Request
+from asyncllm_llamacpp._context import Interrupted
+from asyncllm_llamacpp._job import Job
+from asyncllm_llamacpp._native import Interrupt
+
+pytestmark = pytest.mark.anyio
+
+LONG = "one two three " * 100
+STORY = "Tell me a story."
+ENDLESS = {"temperature": 2, "top_k": 0, "top_p": 1, "seed": 1}
+"""So hot that the end of the answer is as likely as any other token."""
+
+
+async def rests(engine):
+    """Return whether the engine does nothing, now and a while from now."""
+    steps, idle = engine.steps, engine.is_idle
+    await anyio.sleep(0.1)
+    return idle and engine.is_idle and steps == engine.steps
+
+
+async def until(condition):
+    while not condition():  # noqa: ASYNC110  the engine tells no event of its steps
+        await anyio.sleep(0.001)
+
+
+async def test_leaving_a_stream_early_stops_the_answer(llm, engine):
+    async with llm.astream(STORY, max_tokens=400) as stream:
+        await anext(aiter(stream))
+
+    assert await rests(engine)
+    assert stream.response.finish_reason == "cancelled"
+
+
+async def test_a_cancelled_call_stops_while_it_answers(llm, engine):
+    with anyio.CancelScope() as scope:
+        async with llm.astream(STORY, max_tokens=400) as stream:
+            async for _ in stream:
+                scope.cancel()
+
+    assert scope.cancelled_caught
+    assert await rests(engine)
+
+
+async def test_a_cancelled_call_stops_while_it_reads_the_prompt(llm, engine):
+    before = engine.steps
+    async with anyio.create_task_group() as group:
+        group.start_soon(llm.arun, LONG)
+        await until(lambda: engine.steps > before)
+        group.cancel_scope.cancel()
+
+    assert await rests(engine)
+
+
+async def test_after_a_cancelled_call_the_next_is_as_if_nothing_had_been(llm, engine):
+    text = await llm.arun(STORY, seed=1)
+    for task in (LONG, STORY):
+        before = engine.steps
+        async with anyio.create_task_group() as group:
+            group.start_soon(llm.arun, task)
+            await until(lambda before=before: engine.steps > before)
+            group.cancel_scope.cancel()
+
+        assert text == await llm.arun(STORY, seed=1)
+
+
+async def test_a_call_that_waits_its_turn_leaves_at_once(llm, engine):
+    async with llm.astream(STORY, max_tokens=400, **ENDLESS) as first:
+        await anext(aiter(first))
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(llm.arun, LONG)
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+
+        assert not engine.is_idle
+
+    assert await rests(engine)
+
+
+async def test_an_error_in_the_callers_block_stops_the_answer(llm, engine):
+    with pytest.raises(ZeroDivisionError):
+        async with llm.astream(STORY, max_tokens=400):
+            raise ZeroDivisionError
+
+    assert await rests(engine)
+
+
+async def test_leaving_after_the_end_waits_for_nothing(llm, engine):
+    async with llm.astream(STORY, max_tokens=3) as stream:
+        async for _ in stream:
+            pass
+
+    assert stream.response.finish_reason == "length"
+    assert await rests(engine)
+
+
+async def test_a_stop_token_leaves_no_work_behind(llm, engine):
+    await llm.arun(STORY, temperature=0, stop_token=" ", max_tokens=400)
+
+    assert await rests(engine)
+
+
+def test_an_event_loop_that_ends_without_a_word_stops_its_calls(engine, anyio_backend):
+    request = Request(model="", messages=(Message("user", STORY),), options={"max_tokens": 400, **ENDLESS})
+
+    async def ask():
+        before = engine.steps
+        engine.submit(job := Job(request))
+        await until(lambda: engine.steps > before)
+        return job
+
+    job = anyio.run(ask, backend=anyio_backend)
+    anyio.run(until, lambda: engine.is_idle, backend=anyio_backend)
+
+    assert job.interrupt.is_set
+
+
+def test_an_interrupt_breaks_off_before_a_step(model):
+    interrupt = Interrupt()
+    model.context.begin(interrupt)
+    interrupt.set()
+    before = model.context.steps
+    with pytest.raises(Interrupted):
+        model.context.compute([1, 2, 3])
+
+    assert before == model.context.steps
+
+
+class Late(Interrupt):
+    """Is set, but not seen by the check before a step: only llama.cpp sees it, within."""
+
+    def __init__(self):
+        super().__init__()
+        self.set()
+        self._answers = iter([False, True])
+
+    @property
+    def is_set(self):
+        return next(self._answers)
+
+
+def test_an_interrupt_breaks_a_step_off_within(model):
+    model.context.begin(Late())
+    before = model.context.steps
+    with pytest.raises(Interrupted):
+        model.context.compute([1, 2, 3])
+
+    assert before + 1 == model.context.steps
