@@ -4,9 +4,7 @@ import pytest
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--update-golden", action="store_true", help="write tests/providers/golden anew"
-    )
+    parser.addoption("--update-golden", action="store_true", help="write tests/providers/golden anew")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -119,8 +119,8 @@ COMPATIBLE: Rules = {
     # Ollama ignores max_completion_tokens, and every server knows the older name.
     "max_tokens":         Native(),
     "stop_token":         StopTokens("stop"),
-    "top_k":              Unsupported("not in OpenAI's API; what this server makes of it is unknown"),
-    "repetition_penalty": Unsupported("not in OpenAI's API; what this server makes of it is unknown", default=1),
+    "top_k":              Unsupported("what this server makes of it is unknown"),
+    "repetition_penalty": Unsupported("what this server makes of it is unknown", default=1),
     "reasoning_effort":   Renamed("reasoning_effort"),
 }  # fmt: skip
 """For servers that speak OpenAI's API: vLLM, llama-server, Ollama …"""
