@@ -45,6 +45,11 @@ class Engine:
         return not self._stopping and not self._has_ended and self._process == os.getpid()
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether :meth:`stop` was called: nobody held it any more."""
+        return self._stopping
+
+    @property
     def is_idle(self) -> bool:
         """Whether no call is being answered."""
         return self._running is None

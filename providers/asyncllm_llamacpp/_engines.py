@@ -66,7 +66,7 @@ class Engines:
             # Not under the lock: a thread that starts may tidy up, and then needs it.
             shared.engine.start()
             # The last other claim may have been dropped just before this one was made.
-            if shared.engine.is_alive:
+            if not shared.engine.is_stopped:
                 return hold
 
     def stop(self) -> None:
