@@ -54,10 +54,10 @@ def synchronous(
         )
         running = _Running(call)
         try:
+            running.start()
             return running.future.result()
-        except BaseException:  # Ctrl-C must not leave the call running behind.
+        finally:  # Ctrl-C must not leave the call running behind.
             running.cancel()
-            raise
 
     return _named_as_twin(blocking, method.__name__)
 
@@ -121,7 +121,7 @@ def _streaming(
                 pieces.put(piece)
 
     def ended(pumping: Future[None]) -> None:
-        error = CancelledError() if pumping.cancelled() else pumping.exception()
+        error = pumping.exception()
         if not opened.done():
             opened.set_exception(error or CancelledError())
         pieces.put(error)
@@ -129,29 +129,53 @@ def _streaming(
     running = _Running(pump)
     running.future.add_done_callback(ended)
     try:
+        running.start()
         yield BlockingStream(opened.result(), pieces)
     finally:
         running.cancel()
 
 
 class _Running(Generic[R]):
-    """A call under way on the background loop."""
+    """
+    A call on the background loop.
+
+    Ctrl-C may come at any point of :meth:`start`, so :meth:`cancel` does not rely
+    on how far that got.
+    """
 
     def __init__(self, call: Callable[[], Coroutine[Any, Any, R]]) -> None:
         self._call = call
+        self._scope: anyio.CancelScope | None = None
         self._ended = threading.Event()
-        self.future: Future[R] = _background.portal().start_task_soon(self._run)
+        self.future: Future[R] = Future()
 
-    async def _run(self) -> R:
-        try:
-            return await self._call()
-        finally:
-            self._ended.set()
+    def start(self) -> None:
+        _background.portal().start_task_soon(self._run)
 
     def cancel(self) -> None:
         """Cancel the call if it still runs, and wait until it has let go of what it held."""
-        if self.future.cancel():
+        if not self._ended.is_set():
+            _background.portal().start_task_soon(self._call_off)
             self._ended.wait(timeout=PATIENCE)
+
+    async def _run(self) -> None:
+        try:
+            with anyio.CancelScope() as self._scope:
+                self.future.set_result(await self._call())
+        except BaseException as exc:
+            self.future.set_exception(exc)
+            if isinstance(exc, anyio.get_cancelled_exc_class()):  # The loop ends. Else it must go on.
+                raise
+        finally:
+            if not self.future.done():
+                self.future.set_exception(CancelledError())
+            self._ended.set()
+
+    async def _call_off(self) -> None:
+        if self._scope is None:  # What was started before this has begun by now: so it was not.
+            self._ended.set()
+        else:
+            self._scope.cancel()
 
 
 PATIENCE = 5.0
