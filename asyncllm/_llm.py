@@ -23,7 +23,7 @@ from ._retry import Retry
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
 from ._types import Prompt, Response, Timing
-from ._vocabulary import Effort, Parameter, Params, Whole, checked
+from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, Whole, checked, unknown
 from .errors import InvalidParameter, LLMError
 from .provider import Provider
 
@@ -112,12 +112,13 @@ class LLM(Parameters):
         self._given_provider = provider
         self._settings = settings
         self._strict = strict
-        self._retry = retry or Retry()
+        self._retry = Retry() if retry is None else retry
         self._reported: set[tuple[str, ...]] = set()
         self._make = functools.partial(source.maker, **settings)
         self._rulebook = self._make()
+        _check_kinds(strict=(strict, bool), retry=(self._retry, Retry), provider=(self._rulebook, Provider))
         self._provider_name = source.provider or type(self._rulebook).__name__
-        self._provider: PerLoop[Provider] = PerLoop(self._opened)
+        self._provider: PerLoop[Provider] = PerLoop(self._opened, _closed, keep=True)
 
     @property
     def model_name(self) -> str:
@@ -144,8 +145,8 @@ class LLM(Parameters):
         """Ask once and return the answer with all that is known of it. Otherwise like :meth:`arun`."""
         began = time.perf_counter()
         call = self._prepared(task, params)
-        provider = await self._provider.get()
-        response, attempts = await self._retry(functools.partial(ask, provider, call))
+        async with self._provider.use() as provider:
+            response, attempts = await self._retry(functools.partial(ask, provider, call))
         return self._finished(call, began, attempts, response)
 
     @asynccontextmanager
@@ -166,8 +167,7 @@ class LLM(Parameters):
         """
         began = time.perf_counter()
         call = self._prepared(task, params)
-        provider = await self._provider.get()
-        async with AsyncExitStack() as stack:
+        async with self._provider.use() as provider, AsyncExitStack() as stack:
             stream, attempts = await self._retry(functools.partial(begin, stack, provider, call))
             stream.begun(functools.partial(self._finished, call, began, attempts))
             try:
@@ -236,12 +236,11 @@ class LLM(Parameters):
         """
         Close what this LLM holds open in the running event loop; a later call opens it anew.
 
-        Connections that are left open close when the event loop ends; a model
-        in this process is freed with the last LLM that uses it.
+        Calls under way end first; the last of them closes. Connections that are
+        left open close when the event loop ends; a model in this process is freed
+        with the last LLM that uses it.
         """
-        with anyio.move_on_after(CLOSING, shield=True):
-            if provider := await self._provider.pop():
-                await provider.aclose()
+        await self._provider.aclose()
 
     run = synchronous(arun)
     generate = synchronous(agenerate)
@@ -265,25 +264,37 @@ class LLM(Parameters):
         parameters = "".join(f", {name}={value!r}" for name, value in self._values.items())
         return f"{type(self).__name__}({self.model_name!r}{parameters})"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A subclass may have attributes of its own; on an LLM itself another name is a misspelt one.
+        if type(self) is LLM and not name.startswith("_") and not hasattr(LLM, name):
+            raise unknown(name, {*PARAMETERS, *ALIASES})
+        super().__setattr__(name, value)
+
     def __getstate__(self) -> dict[str, Any]:
         """An LLM travels as its specification: no client, no key; the key is found anew where it arrives."""
         secret = self._rulebook.secret_settings
         return {
-            **self._values,
-            **{name: value for name, value in self._settings.items() if name not in secret},
-            "model": self._model if self._given_provider else self.model_name,
-            "strict": self._strict,
-            "retry": self._retry,
-            "provider": self._given_provider,
+            "specification": {
+                **self._values,
+                **{name: value for name, value in self._settings.items() if name not in secret},
+                "model": self._model if self._given_provider else self.model_name,
+                "strict": self._strict,
+                "retry": self._retry,
+                "provider": self._given_provider,
+            },
+            "attributes": {name: value for name, value in vars(self).items() if not name.startswith("_")},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        LLM.__init__(self, **state)
+        LLM.__init__(self, **state["specification"])
+        vars(self).update(state["attributes"])
 
     def __copy__(self) -> Self:
         """A copy stays in this process, so it keeps the key."""
+        state = self.__getstate__()
+        state["specification"] |= self._settings
         copy = type(self).__new__(type(self))
-        copy.__setstate__({**self.__getstate__(), **self._settings})
+        copy.__setstate__(state)
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -330,3 +341,13 @@ class LLM(Parameters):
             provider=self._provider_name,
             model=response.model or self._model,
         )
+
+
+def _check_kinds(**given: tuple[object, type]) -> None:
+    for name, (value, kind) in given.items():
+        if not isinstance(value, kind):
+            raise InvalidParameter(f"{name} takes a {kind.__name__}; got {value!r}")
+
+
+async def _closed(provider: Provider) -> None:
+    await provider.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -17,43 +18,100 @@ CLOSING = 5.0
 
 class PerLoop(Generic[T]):
     """
-    A value opened anew in each event loop that asks for it.
+    A value opened anew in each event loop that asks for it, and closed when its last user has left.
 
     SDK clients pool connections, and a pooled connection lives and dies with
     the loop that it was opened in.
+
+    Args:
+        opening: Opens a value, once however many tasks ask.
+
+        closing: Closes it.
+
+        keep: Whether it stays open, unused, until :meth:`aclose`.
     """
 
-    def __init__(self, opening: Callable[[], Awaitable[T]]) -> None:
+    def __init__(
+        self,
+        opening: Callable[[], Awaitable[T]],
+        closing: Callable[[T], Awaitable[None]],
+        *,
+        keep: bool = False,
+    ) -> None:
         self._opening = opening
-        self._slots: WeakKeyDictionary[object, _Slot[T]] = WeakKeyDictionary()
+        self._closing = closing
+        self._keep = keep
+        self._leases: WeakKeyDictionary[object, _Lease[T]] = WeakKeyDictionary()
 
-    async def get(self) -> T:
-        """Return this loop's value, opened on first use, once however many tasks ask."""
-        slot = self._slots.get(_this_loop())
-        if slot is None:
-            slot = self._slots.setdefault(_this_loop(), _Slot())
-        if slot.value is None:
-            async with slot.lock:
-                if slot.value is None:
-                    slot.value = await self._opening()
-        return slot.value
+    async def take(self) -> T:
+        """Return this loop's value; :meth:`give_back` ends the use of it."""
+        lease = await self._taken()
+        return lease.value
 
-    async def pop(self) -> T | None:
-        """Forget this loop's value and return it, if need be once it is open; None where there was none."""
-        slot = self._slots.pop(_this_loop(), None)
-        if slot is None:
-            return None
+    async def give_back(self) -> None:
+        """End one use of this loop's value."""
+        if (lease := self._leases.get(_this_loop())) is not None:
+            await self._left(lease)
 
-        async with slot.lock:
-            return slot.value
+    @asynccontextmanager
+    async def use(self) -> AsyncGenerator[T]:
+        """Use this loop's value; if it is closed meanwhile, that waits for the end of this use."""
+        lease = await self._taken()
+        try:
+            yield lease.value
+        finally:
+            await self._left(lease)
+
+    async def aclose(self) -> None:
+        """Forget this loop's value and close it, at once or when its last user has left."""
+        lease = self._leases.pop(_this_loop(), None)
+        if lease is not None:
+            lease.users += 1
+            lease.is_kept = False
+            await self._left(lease)
+
+    async def _taken(self) -> _Lease[T]:
+        lease = self._leases.get(_this_loop())
+        if lease is None:
+            lease = self._leases.setdefault(_this_loop(), _Lease(is_kept=self._keep))
+        lease.users += 1  # Before anything is awaited: from here on nobody closes it under us.
+        if not lease.is_open:
+            try:
+                await self._open(lease)
+            except BaseException:
+                await self._left(lease)
+                raise
+        return lease
+
+    async def _open(self, lease: _Lease[T]) -> None:
+        async with lease.lock:
+            if not lease.is_open:
+                lease.value = await self._opening()
+                lease.is_open = True
+
+    async def _left(self, lease: _Lease[T]) -> None:
+        lease.users -= 1
+        if lease.users or lease.is_kept:
+            return
+
+        if self._leases.get(_this_loop()) is lease:
+            del self._leases[_this_loop()]
+        if lease.is_open:
+            lease.is_open = False
+            with anyio.move_on_after(CLOSING, shield=True):
+                await self._closing(lease.value)
 
 
-class _Slot(Generic[T]):
-    """The place of one loop's value."""
+class _Lease(Generic[T]):
+    """One loop's value, and how many use it."""
 
-    def __init__(self) -> None:
+    value: T
+
+    def __init__(self, *, is_kept: bool) -> None:
         self.lock = anyio.Lock()
-        self.value: T | None = None
+        self.users = 0
+        self.is_open = False
+        self.is_kept = is_kept
 
 
 async def at_loop_end(aclose: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:

@@ -29,6 +29,9 @@ class Attribute(Generic[T]):
     def __set__(self, instance: Parameters, value: T | None) -> None:
         instance.set_parameter(self._name, value)
 
+    def __delete__(self, instance: Parameters) -> None:
+        instance.set_parameter(self._name, None)
+
 
 class Parameters:
     """What holds for every call, unless the call says otherwise."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from ._types import Adjustment, Message, Part, Prompt, Role
+from ._types import Adjustment, Message, Prompt, Role
 from .errors import InvalidTask, UnsupportedParameter
 from .provider import Request
 from .rules import Applied, Required, Rules, Unsupported
@@ -105,9 +105,10 @@ def _message(turn: Any) -> Message:
         raise InvalidTask(f"a task is a text or a sequence of messages; it holds a {type(turn).__name__}")
     if turn.role not in ROLES:
         raise InvalidTask(f"a message's role is one of {', '.join(ROLES)}; got {turn.role!r}")
-    parts: tuple[Any, ...] = () if isinstance(turn.content, str) else tuple(turn.content)
-    if not all(isinstance(part, Part) for part in parts):
-        raise InvalidTask(f"a message's content is a text or a sequence of parts; got {turn.content!r}")
+    try:
+        turn.text.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidTask(f"a message holds half of a character, which nothing could send: {exc}") from exc
 
     return turn
 

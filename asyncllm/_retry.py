@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,9 +10,17 @@ import anyio
 import tenacity
 
 from . import _log
-from .errors import InvalidParameter, ProviderError
+from ._vocabulary import Number, Parameter, Whole
+from .errors import ProviderError
 
 R = TypeVar("R")
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    "attempts":     Parameter(Whole(low=1), "How often to ask at most; 1 is no retry."),
+    "wait_initial": Parameter(Number(low=0), "The upper end of the first wait, then doubled.", "seconds"),
+    "wait_max":     Parameter(Number(low=0), "No wait is longer.", "seconds"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +43,8 @@ class Retry:
     """Seconds: no wait is longer."""
 
     def __post_init__(self) -> None:
-        if self.attempts < 1 or self.wait_initial < 0 or self.wait_max < 0:
-            raise InvalidParameter(f"Retry takes attempts of at least 1 and waits of at least 0; got {self}")
+        for name, parameter in PARAMETERS.items():
+            parameter.check(name, getattr(self, name))
 
     async def __call__(self, func: Callable[[], Awaitable[R]]) -> tuple[R, int]:
         """Await *func* until it succeeds or fails for good; return its result and the attempts it took."""

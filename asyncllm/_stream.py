@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Self
 
+import anyio
+
 from ._stops import StopMatcher
 from ._types import Response
 from .provider import Answer, Delta
@@ -77,6 +79,7 @@ class Stream(AsyncIterator[str]):
 
     def leave(self) -> None:
         """Note that nobody takes any more: what has come by now is all."""
+        self._first = ""
         if self._response is None:
             self._response = self._finish(self._answer.so_far("cancelled"))
 
@@ -86,8 +89,12 @@ class Stream(AsyncIterator[str]):
             await aclose()
 
     async def _next_delta(self) -> Delta | None:
-        with self._guard():
-            return await anext(self._deltas, None)
+        try:
+            with self._guard():
+                return await anext(self._deltas, None)
+        except anyio.get_cancelled_exc_class():
+            self.leave()
+            raise
 
     def _take(self, delta: Delta | None) -> str:
         """Take in an event, or the end (None); return the text that now surely belongs to the answer."""

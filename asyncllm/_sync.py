@@ -13,6 +13,7 @@ import atexit
 import contextvars
 import functools
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError, Future
@@ -124,7 +125,8 @@ def _streaming(
         error = pumping.exception()
         if not opened.done():
             opened.set_exception(error or CancelledError())
-        pieces.put(error)
+        # Only who left early was cancelled, and asks for no more.
+        pieces.put(None if isinstance(error, CancelledError) else error)
 
     running = _Running(pump)
     running.future.add_done_callback(ended)
@@ -133,6 +135,9 @@ def _streaming(
         yield BlockingStream(opened.result(), pieces)
     finally:
         running.cancel()
+        while not pieces.empty():  # Who has left gets nothing more.
+            pieces.get()
+        pieces.put(None)
 
 
 class _Running(Generic[R]):
@@ -191,6 +196,11 @@ class _Background:
         self._thread: threading.Thread | None = None
 
     def portal(self) -> BlockingPortal:
+        if sys.is_finalizing():
+            raise RuntimeError(
+                "a blocking method was called while the interpreter ends: no thread starts any more"
+            )
+
         with self._lock:
             if self._portal is None or self._thread is None or not self._thread.is_alive():
                 ready: Future[BlockingPortal] = Future()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
+
+from .errors import InvalidTask
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant"]
 
@@ -45,6 +47,10 @@ class Text:
 
     text: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(cast("Any", self.text), str):
+            raise InvalidTask(f"Text takes a text; got {self.text!r}")
+
 
 Part: TypeAlias = Text
 """What a message can be made of. Images and tool calls will be further kinds."""
@@ -64,8 +70,17 @@ class Message:
     """The words, or a sequence of parts."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.content, str):
-            object.__setattr__(self, "content", tuple(self.content))
+        if isinstance(self.content, str):
+            return
+
+        given: Any = self.content
+        try:
+            parts: tuple[Any, ...] = tuple(given)
+        except TypeError:
+            parts = (given,)
+        if not all(isinstance(part, Part) for part in parts):
+            raise InvalidTask(f"a message's content is a text or a sequence of parts; got {given!r}")
+        object.__setattr__(self, "content", parts)
 
     @property
     def text(self) -> str:

@@ -64,7 +64,7 @@ class Number:
         if self.above > -math.inf:
             return f"a number above {self.above:g}"
 
-        return f"a number from {self.low:g} to {self.high:g}"
+        return f"a number from {self.low:g}" + (f" to {self.high:g}" if self.high < math.inf else " on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class String:
     def checked(self, value: Any) -> str:
         if not isinstance(value, str):
             raise TypeError
+        value.encode()  # A lone surrogate is no text: nothing could send it.
         return value
 
     def __str__(self) -> str:
@@ -105,7 +106,7 @@ class Strings:
             raise TypeError
         if not texts or not all(texts):
             raise ValueError
-        return tuple(dict.fromkeys(texts))
+        return tuple(dict.fromkeys(String().checked(text) for text in texts))
 
     def __str__(self) -> str:
         return "a text that is not empty, or several"

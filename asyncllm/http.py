@@ -55,11 +55,10 @@ TRANSPORT_ERRORS: Mapping[type[Exception] | str, type[ProviderError]] = MappingP
 
 @dataclass
 class _Pool:
-    """The connections of one event loop, and how many providers use them."""
+    """The connections of one event loop, and what closes them when it ends."""
 
     client: httpx2.AsyncClient
     hook: AsyncGenerator[None]
-    users: int = 0
 
 
 def checked_url(url: str | None) -> str | None:
@@ -78,18 +77,13 @@ def checked_url(url: str | None) -> str | None:
 
 async def acquire() -> httpx2.AsyncClient:
     """Return this event loop's client; call :func:`release` once for each time."""
-    pool = await _pools.get()
-    pool.users += 1
+    pool = await _pools.take()
     return pool.client
 
 
 async def release() -> None:
     """Give this event loop's client back; the last to do so closes it."""
-    pool = await _pools.get()
-    pool.users -= 1
-    if pool.users <= 0:
-        await _pools.pop()
-        await pool.hook.aclose()
+    await _pools.give_back()
 
 
 async def events(
@@ -132,7 +126,11 @@ async def _opened() -> _Pool:
     return _Pool(client, await at_loop_end(client.aclose))
 
 
-_pools = PerLoop(_opened)
+async def _closed(pool: _Pool) -> None:
+    await pool.hook.aclose()
+
+
+_pools = PerLoop(_opened, _closed)
 _tls_lock = threading.Lock()
 
 

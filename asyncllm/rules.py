@@ -148,7 +148,7 @@ class StopTokens:
     """How many the provider takes."""
     takes: Callable[[str], bool] = bool
     """Which ones it takes."""
-    reason: str = ""
+    reason: str = "the provider does not take all of them"
     """Why it does not take the others."""
 
     def apply(self, name: str, value: Sequence[str], asked: Mapping[str, Any]) -> Applied:
@@ -172,7 +172,7 @@ class StopTokens:
 class Emulated:
     """The provider does not look for stop tokens; asyncllm does, and cuts the stream at the first."""
 
-    reason: str = ""
+    reason: str = "the provider takes no stop tokens"
 
     def apply(self, name: str, value: Sequence[str], asked: Mapping[str, Any]) -> Applied:
         change = Adjustment(parameter=name, verdict="emulated", asked=tuple(value), reason=self.reason)

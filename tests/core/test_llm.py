@@ -1,6 +1,8 @@
 """Ask once: what goes in, what comes out, and what is left when the caller goes."""
 
+import copy
 import gc
+import pickle
 import weakref
 
 import anyio
@@ -8,7 +10,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 import asyncllm
-from asyncllm import LLM, InvalidParameter, InvalidTask, Message, UnknownParameter, Usage
+from asyncllm import LLM, InvalidParameter, InvalidTask, Message, Text, UnknownParameter, Usage
 from asyncllm.provider import Provider
 from asyncllm.rules import Emulated, Native
 from asyncllm.testing import FakeProvider
@@ -314,3 +316,55 @@ async def test_a_subclass_that_overrides_one_method_is_heard_by_those_that_stand
             return (await super().arun(task, **params)).upper()
 
     assert await Loud("m", provider=FakeProvider).abatch_run(["a", "b"]) == ["OK", "OK"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"retry": 3}, {"strict": "yes"}, {"provider": lambda: None}],
+    ids=["retry", "strict", "provider"],
+)
+def test_what_is_not_of_its_kind_is_refused_when_an_llm_is_made(wrong):
+    with pytest.raises(InvalidParameter, match=f"{next(iter(wrong))} takes a"):
+        LLM("m", **{"provider": FakeProvider, **wrong})
+
+
+def test_a_misspelt_attribute_names_the_nearest_and_a_subclass_has_its_own():
+    with pytest.raises(UnknownParameter, match="did you mean 'temperature'"):
+        LLM("m", provider=FakeProvider).temprature = 1
+
+    tagged = Tagged("m", provider=FakeProvider)
+    assert copy.copy(tagged).tag == "mine"
+    assert pickle.loads(pickle.dumps(tagged)).tag == "mine"
+
+
+class Tagged(LLM):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.tag = "mine"
+
+
+def test_a_deleted_attribute_is_not_set():
+    llm = LLM("m", provider=FakeProvider, temperature=1)
+
+    del llm.temperature
+
+    assert llm.temperature is None
+
+
+@pytest.mark.parametrize("text", ["half \ud83d", [{"role": "user", "content": "\udc00"}]])
+def test_half_a_character_is_no_task(text):
+    with pytest.raises(InvalidTask, match="half of a character"):
+        LLM("m", provider=FakeProvider).run(text)
+
+
+def test_half_a_character_is_no_parameter():
+    with pytest.raises(InvalidParameter, match="system_prompt takes a text"):
+        LLM("m", provider=FakeProvider, system_prompt="\ud83d")
+
+
+@pytest.mark.parametrize("content", [None, 5, ["hello"]])
+def test_a_message_is_made_of_texts(content):
+    with pytest.raises(InvalidTask):
+        Message("user", content)
+    with pytest.raises(InvalidTask):
+        Text(content)

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -10,6 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from asyncllm import LLM
 from asyncllm._loop import PerLoop, at_loop_end
+from asyncllm.provider import Delta, Provider
 from asyncllm.testing import FakeProvider
 
 LOOPS = ["asyncio", "trio"]
@@ -79,7 +81,7 @@ async def test_first_calls_at_the_same_time_open_one():
 
 @pytest.mark.anyio
 async def test_a_first_call_that_is_cancelled_leaves_the_opening_to_the_next():
-    entered = anyio.Event()
+    entered, closed = anyio.Event(), []
     values = iter("ab")
 
     async def opening():
@@ -88,39 +90,124 @@ async def test_a_first_call_that_is_cancelled_leaves_the_opening_to_the_next():
             await anyio.sleep_forever()
         return next(values)
 
-    value = PerLoop(opening)
+    value = PerLoop(opening, closed.append)
     async with anyio.create_task_group() as group:
-        group.start_soon(value.get)
+        group.start_soon(value.take)
         await entered.wait()
         group.cancel_scope.cancel()
 
-    assert await value.get() == "a"
-    assert await value.get() == "a"
+    assert await value.take() == "a"
+    assert await value.take() == "a"
 
 
 @pytest.mark.anyio
-async def test_what_is_still_opening_when_it_is_popped_is_not_lost():
-    entered, go_on, popped = anyio.Event(), anyio.Event(), []
+async def test_what_is_closed_while_it_opens_is_closed_when_its_user_leaves():
+    entered, go_on, closed = anyio.Event(), anyio.Event(), []
 
     async def opening():
         entered.set()
         await go_on.wait()
         return "open"
 
-    value = PerLoop(opening)
+    async def closing(value):
+        closed.append(value)
 
-    async def pop():
-        popped.append(await value.pop())
+    value = PerLoop(opening, closing, keep=True)
+
+    async def use():
+        async with value.use() as used:
+            assert used == "open"
+            assert closed == []
 
     async with anyio.create_task_group() as group:
-        group.start_soon(value.get)
+        group.start_soon(use)
         await entered.wait()
-        group.start_soon(pop)
-        await anyio.wait_all_tasks_blocked()
+        await value.aclose()
         go_on.set()
 
-    assert popped == ["open"]
-    assert await value.pop() is None
+    assert closed == ["open"]
+
+
+@pytest.mark.anyio
+async def test_what_one_gives_back_while_another_opens_it_stays_open_for_the_other():
+    closed = []
+
+    async def opening():
+        await checkpoint()
+        return "open"
+
+    async def closing(value):
+        closed.append(value)
+
+    value = PerLoop(opening, closing)
+
+    async def brief():
+        await value.take()
+        await value.give_back()
+
+    async def long():
+        assert await value.take() == "open"
+        await anyio.wait_all_tasks_blocked()
+        assert closed == []
+        await value.give_back()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(brief)
+        group.start_soon(long)
+
+    assert closed == ["open"]
+
+
+class Slow(Provider):
+    """Answers when told to; after aclose() it would not."""
+
+    def __init__(self):
+        self.asked, self.go_on = anyio.Event(), anyio.Event()
+        self.is_open = False
+
+    def rules(self, model, params):
+        return {}
+
+    async def aopen(self):
+        self.is_open = True
+
+    async def aclose(self):
+        self.is_open = False
+
+    @asynccontextmanager
+    async def stream(self, request):
+        yield self.deltas()
+
+    async def deltas(self):
+        yield Delta(text="a")
+        self.asked.set()
+        await self.go_on.wait()
+        yield Delta(text="b" if self.is_open else "closed", finish_reason="stop")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("method", ["arun", "astream"])
+async def test_closing_an_llm_lets_the_calls_under_way_end(method):
+    slow = Slow()
+    llm = LLM("m", provider=lambda: slow)
+    texts = []
+
+    async def ask():
+        if method == "arun":
+            texts.append(await llm.arun("x"))
+        else:
+            async with llm.astream("x") as stream:
+                texts.append("".join([piece async for piece in stream]))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        await slow.asked.wait()
+        await llm.aclose()
+        assert slow.is_open
+        slow.go_on.set()
+
+    assert texts == ["ab"]
+    assert not slow.is_open
 
 
 @pytest.mark.parametrize("backend", LOOPS)

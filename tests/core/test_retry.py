@@ -133,9 +133,19 @@ async def test_each_item_of_a_batch_has_its_own_attempts():
     assert len(fake.requests) == 6
 
 
-@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"wait_initial": -1}, {"wait_max": -0.1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"attempts": 0},
+        {"attempts": 1.5},
+        {"attempts": "3"},
+        {"wait_initial": -1},
+        {"wait_max": -0.1},
+        {"wait_max": float("nan")},
+    ],
+)
 def test_a_retry_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(InvalidParameter, match="attempts of at least 1 and waits of at least 0"):
+    with pytest.raises(InvalidParameter, match=f"{next(iter(wrong))} takes a"):
         Retry(**wrong)
 
 

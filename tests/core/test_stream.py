@@ -300,3 +300,32 @@ async def test_several_streams_at_once_do_not_mix():
 
     assert len(texts) == 20
     assert all(asked == answered for asked, answered in texts.items())
+
+
+async def test_a_stream_that_was_left_gives_nothing_more():
+    llm = LLM("m", provider=FakeProvider, retry=Retry(attempts=1))
+
+    async with llm.astream("x") as stream:
+        pass
+
+    assert [piece async for piece in stream] == []
+    assert stream.response.finish_reason == "cancelled"
+
+
+async def test_a_stream_whose_reader_was_cancelled_was_left_and_not_cut():
+    llm = LLM("m", provider=lambda: FakeProvider(reply="a b", pause=0.01))
+
+    async with llm.astream("x") as stream:
+        with anyio.CancelScope() as scope:
+            async for _ in stream:
+                scope.cancel()
+        assert [piece async for piece in stream] == []
+
+    assert stream.response.finish_reason == "cancelled"
+
+
+def test_a_blocking_stream_that_was_left_gives_nothing_more():
+    with LLM("m", provider=FakeProvider).stream("x") as stream:
+        pass
+
+    assert list(stream) == []

@@ -325,8 +325,8 @@ def test_a_script_ends_when_it_is_done_and_says_nothing(script):
 
 def test_a_stream_that_is_still_open_does_not_keep_a_program_from_ending(script):
     process = script("""
-        stream = LLM("m", provider=Waiting).stream("x").__enter__()
-        print(next(stream))
+        block = LLM("m", provider=Waiting).stream("x")
+        print(next(block.__enter__()))
     """)
     code, out, err = finished(process)
 
