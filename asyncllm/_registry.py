@@ -147,12 +147,20 @@ def load(name: str) -> type[Provider]:
     return loaded
 
 
-def _advice(entry_point: EntryPoint) -> str:
-    """By convention, a distribution names the extra that a provider needs like the provider."""
-    if entry_point.dist is None:
-        return f"It comes from {entry_point.value}."
+def installable(entry_point: EntryPoint) -> str | None:
+    """
+    Return what to give to ``pip install`` for the provider to work; None where nobody says.
 
-    distribution = entry_point.dist
-    extras = distribution.metadata.get_all("Provides-Extra") or []
-    extra = f"[{entry_point.name}]" if entry_point.name in extras else ""
-    return f"Install what it needs: pip install '{distribution.name}{extra}'"
+    By convention a distribution names the extra that a provider needs like the provider.
+    """
+    if entry_point.dist is None:
+        return None
+
+    extras = entry_point.dist.metadata.get_all("Provides-Extra") or ()
+    is_extra = entry_point.name.replace("_", "-").lower() in {extra.lower() for extra in extras}
+    return f"{entry_point.dist.name}[{entry_point.name}]" if is_extra else entry_point.dist.name
+
+
+def _advice(entry_point: EntryPoint) -> str:
+    named = installable(entry_point)
+    return f"Install what it needs: pip install '{named}'" if named else f"It comes from {entry_point.value}."

@@ -23,6 +23,7 @@ What can go wrong, from the caller's side.
       - TimedOut
     + InvalidResponse           retried
       - IncompleteResponse      the answer ended too early; ``text`` holds what had come
+      - UnexpectedResponse      whole, but of another shape; asking again would give the same
 """
 
 from __future__ import annotations
@@ -154,6 +155,12 @@ class IncompleteResponse(InvalidResponse):
 
     text: str = ""
     """What had come until then."""
+
+
+class UnexpectedResponse(InvalidResponse):
+    """The answer came whole, in another shape; asking again would be paid for, and give the same."""
+
+    retryable = False
 
 
 SHORTEST_SECRET = 6

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from asyncllm._registry import MODELS, PROVIDERS, entry_points
+from asyncllm._registry import MODELS, PROVIDERS, entry_points, installable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +104,6 @@ def _origin(entry_point: EntryPoint) -> str:
 
 
 def _advice(entry_point: EntryPoint, *, again: bool) -> str | None:
-    if entry_point.dist is None:
-        return None
-
-    extras = {canonicalize_name(each) for each in entry_point.dist.metadata.get_all("Provides-Extra") or ()}
-    extra = f"[{entry_point.name}]" if canonicalize_name(entry_point.name) in extras else ""
+    named = installable(entry_point)
     force = "--force-reinstall " if again else ""
-    return f"pip install {force}'{entry_point.dist.name}{extra}'"
+    return f"pip install {force}'{named}'" if named else None

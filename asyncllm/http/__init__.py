@@ -1,0 +1,29 @@
+"""
+What providers that speak HTTP share: one pool of connections in each event loop, and all that it takes to ask.
+
+For plugin authors. :class:`HTTPProvider` is nearly a whole provider; one that
+needs another shape takes the pool when it opens and gives it back when it closes::
+
+    async def aopen(self) -> None:
+        self._client = AsyncOpenAI(http_client=await http.acquire(), max_retries=0)
+
+    async def aclose(self) -> None:
+        await http.release()
+"""
+
+from ._connections import acquire, release
+from ._errors import TRANSPORT_ERRORS
+from ._events import events
+from ._provider import HTTPProvider
+from ._settings import checked_headers, checked_text, checked_url
+
+__all__ = [
+    "TRANSPORT_ERRORS",
+    "HTTPProvider",
+    "acquire",
+    "checked_headers",
+    "checked_text",
+    "checked_url",
+    "events",
+    "release",
+]

@@ -1,0 +1,87 @@
+"""One pool of connections in each event loop, shared by all providers that speak HTTP."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import threading
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import anyio.to_thread
+import httpx2
+
+from asyncllm._loop import PerLoop, at_loop_end
+from asyncllm.errors import RequestRejected
+
+TIMEOUT = httpx2.Timeout(600, connect=5, pool=None)
+"""Seconds: the SDKs' own, but a call never fails for want of a free connection."""
+
+# As wide as there are calls in flight: the caller's limits are the only queue. A queue in the
+# pool would end in PoolTimeout, which looks like a slow server and is retried.
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=5)
+
+@dataclass
+class _Pool:
+    """The connections of one event loop, and what closes them when it ends."""
+
+    client: httpx2.AsyncClient
+    hook: AsyncGenerator[None]
+
+
+async def acquire() -> httpx2.AsyncClient:
+    """Return this event loop's client; call :func:`release` once for each time."""
+    pool = await _pools.take()
+    return pool.client
+
+
+async def release() -> None:
+    """Give this event loop's client back; the last to do so closes it."""
+    await _pools.give_back()
+
+
+async def _opened() -> _Pool:
+    context = await anyio.to_thread.run_sync(_tls)
+    client = httpx2.AsyncClient(
+        verify=context,
+        timeout=TIMEOUT,
+        limits=LIMITS,
+        follow_redirects=False,
+        event_hooks={"response": [_refuse_redirect]},
+    )
+    return _Pool(client, await at_loop_end(client.aclose))
+
+
+async def _refuse_redirect(response: httpx2.Response) -> None:
+    """Go nowhere else: the prompt, and the headers that came with it, were meant for this server."""
+    if not response.has_redirect_location:
+        return
+
+    try:
+        host = response.url.join(response.headers["location"]).host
+    except (httpx2.InvalidURL, UnicodeError):
+        host = "an address that is none"
+    raise RequestRejected(
+        f"{response.url.host} sends the request on to {host}, where it was not meant to go;"
+        " give base_url the address that answers",
+        status=response.status_code,
+    )
+
+
+async def _closed(pool: _Pool) -> None:
+    await pool.hook.aclose()
+
+
+_pools = PerLoop(_opened, _closed)
+_tls_lock = threading.Lock()
+
+
+def _tls() -> ssl.SSLContext:
+    """One TLS context serves the whole process: reading the trust store takes 30 ms."""
+    with _tls_lock:
+        return _read_trust_store()
+
+
+@functools.cache
+def _read_trust_store() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()

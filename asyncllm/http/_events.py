@@ -1,0 +1,46 @@
+"""The events of a streamed answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+
+import anyio
+import httpx2
+
+DRAINING = 0.1
+"""Seconds that a stream gets to end after its last event: as the SDKs have it."""
+
+
+async def events(
+    response: httpx2.Response, *, last: str | None = None
+) -> AsyncGenerator[httpx2.ServerSentEvent]:
+    """
+    Give the server-sent events of a streamed *response* as they come, and close it.
+
+    Args:
+        response: The answer to a request that was sent with ``stream=True``.
+
+        last:
+            The data of the event after which nothing comes, as in ``"[DONE]"``.
+            The little that is left is then read, so that the connection can serve again.
+    """
+    source = aiter(httpx2.EventSource(response))
+    try:
+        async for event in source:
+            yield event
+            if event.data == last:
+                with anyio.move_on_after(DRAINING):
+                    await _exhausted(source)
+                return
+    finally:
+        await response.aclose()
+        # Read from what is closed: the error unwinds the generators below ours, which nobody else
+        # can close. Left to the garbage collector, each is a warning on trio.
+        with suppress(httpx2.HTTPError, httpx2.StreamError):
+            await _exhausted(source)
+
+
+async def _exhausted(source: AsyncIterator[object]) -> None:
+    async for _ in source:
+        pass

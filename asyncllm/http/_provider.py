@@ -1,0 +1,170 @@
+"""A provider that posts JSON over HTTP: all of it but the vendor's own words."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, ClassVar, Protocol
+
+import httpx2
+
+from asyncllm._types import Response
+from asyncllm.provider import Delta, Provider, Request
+
+from ._connections import acquire, release
+from ._events import events
+from ._settings import checked_headers, checked_text, checked_url
+
+
+class Client(Protocol):
+    """What the clients of the SDKs have in common."""
+
+    def post(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
+
+
+class HTTPProvider(Provider):
+    """
+    A provider that posts JSON over HTTP, through the client of its vendor's SDK.
+
+    A plugin adds its tables, the names below, and four methods: :meth:`client`,
+    and :meth:`body`, :meth:`response` and :meth:`reader`, which put requests and
+    answers into words. The pool, the settings, the ends of a call, and an answer
+    that comes whole where a stream was asked for, are here.
+
+    Args:
+        api_key: Default: what the environment holds when the provider opens.
+
+        base_url: The server's address. Default: the environment's, or the SDK's own.
+
+        headers: Sent along with every request.
+
+    Raises:
+        InvalidParameter: One of them cannot be sent.
+    """
+
+    path: ClassVar[str]
+    """Where requests go, below the server's address."""
+    key_variable: ClassVar[str]
+    """The environment's variable that holds the key."""
+    url_variable: ClassVar[str]
+    """The environment's variable that holds the server's address."""
+    id_header: ClassVar[str] = "x-request-id"
+    """The header that holds an answer's id."""
+    last_event: ClassVar[str | None] = None
+    """The data of a stream's last event, if the connection stays open after it."""
+
+    secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key", "headers"})
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._api_key = checked_text("api_key", api_key)
+        self.base_url = checked_url(base_url) or checked_url(os.environ.get(self.url_variable))
+        self.headers = checked_headers(headers)
+        self._pool: httpx2.AsyncClient | None = None
+        self._client: Client | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The setting ``api_key``, or else what the environment holds now."""
+        return self._api_key or checked_text(self.key_variable, os.environ.get(self.key_variable))
+
+    @abstractmethod
+    def client(self, pool: httpx2.AsyncClient) -> Client:
+        """Return the SDK's client, which sends through *pool* and never by itself tries again."""
+
+    @abstractmethod
+    def body(self, request: Request, *, stream: bool) -> bytes:
+        """Return *request* as JSON."""
+
+    @abstractmethod
+    def response(self, content: bytes, request_id: str | None) -> Response:
+        """Return what the JSON of a whole answer says; raise the error that it may be."""
+
+    @abstractmethod
+    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
+        """Return what reads one stream: from the data of each event to what it brings."""
+
+    async def post(self, request: Request, *, stream: bool) -> httpx2.Response:
+        """
+        Send *request* and return the answer, of which only the headers have been read.
+
+        Past the SDKs' typed methods, which cost more than all the rest and know
+        fewer keys. Their errors come out as they are, for the table to translate.
+        """
+        assert self._client is not None, "aopen() comes first"
+        answer: httpx2.Response = await self._client.post(
+            self.path,
+            content=self.body(request, stream=stream),
+            cast_to=httpx2.Response,
+            options={"headers": {"content-type": "application/json", **request.headers}},
+            # Always: read by the SDK, a body that is not what it is marked as becomes a connection error.
+            stream=True,
+        )
+        return answer
+
+    async def aopen(self) -> None:
+        self._pool = await acquire()
+        self._client = self.client(self._pool)
+
+    async def complete(self, request: Request) -> Response:
+        async with self._asked(request, stream=False) as answer:
+            return self.response(await answer.aread(), answer.headers.get(self.id_header))
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
+        async with self._asked(request, stream=True) as answer:
+            yield self._deltas(answer)
+
+    async def aclose(self) -> None:
+        if self._pool is not None:
+            self._pool = self._client = None
+            await release()
+
+    def secrets(self) -> Iterable[str]:
+        return [secret for secret in (self.key, *self.headers.values()) if secret]
+
+    @asynccontextmanager
+    async def _asked(self, request: Request, *, stream: bool) -> AsyncGenerator[httpx2.Response]:
+        answer = await self.post(request, stream=stream)
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
+
+    async def _deltas(self, answer: httpx2.Response) -> AsyncGenerator[Delta]:
+        request_id = answer.headers.get(self.id_header)
+        if _is_json(answer):
+            # A gateway that does not stream, or an error that comes with a status of 200.
+            for delta in _in_one_piece(self.response(await answer.aread(), request_id)):
+                yield delta
+            return
+
+        read = self.reader(request_id)
+        async with aclosing(events(answer, last=self.last_event)) as source:
+            async for event in source:
+                for delta in read(event.data):
+                    yield delta
+
+
+def _is_json(answer: httpx2.Response) -> bool:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def _in_one_piece(response: Response) -> Iterable[Delta]:
+    for index, choice in enumerate(response.choices):
+        yield Delta(
+            text=choice.text,
+            index=index,
+            finish_reason=choice.finish_reason,
+            matched_stop=choice.matched_stop,
+            usage=response.usage,
+            model=response.model,
+            request_id=response.request_id,
+        )
