@@ -56,7 +56,15 @@ def find(model: str | None, provider: Callable[..., Provider] | None) -> Source:
         raise InvalidParameter(f"model takes a text; got {model!r}")
     if provider is None:
         name, rest = resolve(model)
-        return Source(name, rest, load(name))
+        try:
+            return Source(name, rest, load(name))
+        except ProviderNotInstalled as exc:
+            if model is not None or os.environ.get("ASYNCLLM_MODEL"):
+                raise
+            raise ProviderNotInstalled(
+                f"no model was named, and the default, {DEFAULT_MODEL}, is not installed: name one, set "
+                f"ASYNCLLM_MODEL, or pip install 'asyncllm-framework[demo]'"
+            ) from exc
     if not callable(provider):
         raise InvalidParameter(
             f"provider takes a provider's class, or what makes one; got a {type(provider).__name__}"
