@@ -34,6 +34,7 @@ class Context:
 
     def begin(self, interrupt: Interrupt) -> None:
         """Forget all tokens; from now on, *interrupt* breaks a step off."""
+        complaints()  # Those over what was broken off before.
         llama.llama_memory_clear(self._memory, False)
         llama.llama_set_abort_callback(self.handle, interrupt.callback, interrupt.address)
         self._interrupt = interrupt  # Kept alive: llama.cpp holds its address.
@@ -57,7 +58,8 @@ class Context:
         elif self._interrupt.is_set:
             raise Interrupted
         else:
-            raise Unavailable(f"llama.cpp {_FAILURES.get(code, 'failed')} (code {code}): {complaints()}")
+            reason = _FAILURES.get(code, "the computation failed")
+            raise Unavailable(f"llama.cpp stopped: {reason} (code {code}; {complaints()})")
 
     def close(self) -> None:
         llama.llama_batch_free(self._batch)
@@ -78,9 +80,9 @@ class Context:
 
 
 _FAILURES = {
-    1: "has no room left in the model's context",
-    2: "broke the computation off",
-    -1: "does not accept the tokens",
+    1: "the context has no room left",
+    2: "the computation was broken off",
+    -1: "the tokens were not accepted",
 }
 
 

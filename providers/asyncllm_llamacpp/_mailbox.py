@@ -28,6 +28,8 @@ class Mailbox(Generic[T]):
         )
         self._things: deque[T] = deque()
         self._arrived = anyio.Event()
+        self._event = type(self._arrived)
+        """This loop's own kind of event: ``anyio.Event`` looks anew, each time, which loop runs."""
 
     def put(self, thing: T) -> bool:
         """Put *thing* in, without ever waiting; return whether there still is a loop to take it out."""
@@ -44,7 +46,7 @@ class Mailbox(Generic[T]):
         if self._things:
             await checkpoint()  # Waiting is one; without, a full mailbox would never let others run.
         while not self._things:
-            self._arrived = anyio.Event()
+            self._arrived = self._event()
             await self._arrived.wait()
         return self._things.popleft()
 

@@ -20,10 +20,19 @@ def located(name: str) -> Path:
     Whether the file is there and sound is not looked at, except for a bundled one.
 
     Raises:
-        InvalidModelFile: The distribution of a bundled model is not installed.
+        InvalidModelFile: No file can have this path, or the distribution of a bundled model
+            is not installed.
     """
     bundled = BUNDLED.get(name.lower())
-    return Path(name).expanduser().resolve() if bundled is None else _within(bundled, name)
+    return _path(name) if bundled is None else _within(bundled, name)
+
+
+def _path(name: str) -> Path:
+    try:
+        return Path(name).expanduser().resolve()
+    # A "~somebody" whom nobody knows; a zero byte, or half a surrogate pair; links that go in circles.
+    except (RuntimeError, ValueError, OSError) as exc:
+        raise InvalidModelFile(f"{name!r} cannot be the path of a file: {exc}") from exc
 
 
 def _within(wanted: str, name: str) -> Path:

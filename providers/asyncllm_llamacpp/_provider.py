@@ -11,12 +11,13 @@ import anyio
 from asyncllm.provider import Delta, Params, Provider, Request
 from asyncllm.rules import Rules
 
+from ._cores import cores
 from ._engine import Engine
 from ._engines import Hold, engines
 from ._job import Job
 from ._names import located
 from ._rules import RULES
-from ._settings import Settings, cores
+from ._settings import Settings
 
 PATIENCE = 5.0
 """Seconds that a model gets to be freed."""

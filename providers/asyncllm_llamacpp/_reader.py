@@ -44,6 +44,13 @@ class Reader:
             raise self.damaged(f"it has a name of {length} bytes")
         return self.take(length).decode(errors="replace")
 
+    def text(self) -> bytes:
+        """Read a text of any length that the file holds."""
+        length = self.number("Q")
+        if length > self.size - self.position:
+            raise self.cut_off()
+        return self.take(length)
+
     def take(self, count: int) -> bytes:
         """Read *count* bytes."""
         data = self._file.read(count)

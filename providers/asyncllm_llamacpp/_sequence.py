@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterable
 
 from asyncllm import FinishReason, Usage
-from asyncllm.errors import ContextLengthExceeded
+from asyncllm.errors import ContextLengthExceeded, RequestRejected
 from asyncllm.provider import Delta, StopMatcher
 
 from ._vocabulary import Vocabulary
@@ -29,6 +29,7 @@ class Sequence:
 
     Raises:
         ContextLengthExceeded: There is no room for an answer.
+        RequestRejected: There is no prompt.
     """
 
     def __init__(
@@ -40,6 +41,10 @@ class Sequence:
         max_tokens: int | None,
         stops: Iterable[str],
     ) -> None:
+        if not prompt:  # llama.cpp ends the process if asked what follows on nothing.
+            raise RequestRejected(
+                "the prompt is empty: the model's chat template makes nothing of the messages"
+            )
         if len(prompt) >= room:
             raise ContextLengthExceeded(
                 f"the prompt takes {len(prompt)} tokens, and with its answer it has to fit into a context of "

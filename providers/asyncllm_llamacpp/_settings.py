@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from asyncllm.errors import ConfigurationError, InvalidParameter
 
+from ._cores import MOST_THREADS
 from ._native import llama
 
 _RANGES = {
     "context_size": (1, 2**24),
-    "threads":      (1, 512),
+    "threads":      (1, MOST_THREADS),
     "gpu_layers":   (-1, 2**31 - 1),
     "batch_size":   (1, 2**16),
 }  # fmt: skip
 """What llama.cpp takes: it ends the process over more."""
+_OPTIONAL = {"context_size"}
+"""What may be None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and (type(value) is not int or not low <= value <= high):
+            if value is None and name in _OPTIONAL:
+                continue
+            if type(value) is not int or not low <= value <= high:
                 raise InvalidParameter(f"{name} takes a whole number from {low} to {high}; got {value!r}")
         if self.gpu_layers and not llama.llama_supports_gpu_offload():
             raise ConfigurationError(
@@ -44,19 +47,3 @@ class Settings:
                 f"--no-cache-dir --no-binary llama-cpp-python llama-cpp-python "
                 f"(-DGGML_VULKAN=on for Vulkan, -DGGML_METAL=on for Apple)"
             )
-
-
-def cores() -> int:
-    """Return how many physical cores this process may use: a second thread on a core only slows it."""
-    try:
-        allowed = sorted(os.sched_getaffinity(0))
-    except AttributeError:  # There is none on macOS and Windows.
-        return os.cpu_count() or 1
-
-    try:
-        return len({Path(_SIBLINGS.format(cpu)).read_text() for cpu in allowed})
-    except OSError:
-        return len(allowed)
-
-
-_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"

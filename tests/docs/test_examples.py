@@ -1,5 +1,6 @@
 """The examples run, on the model that the demo extra brings."""
 
+import os
 import re
 import socket
 import subprocess
@@ -9,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
+PATIENCE = 300
+pytestmark = pytest.mark.timeout(PATIENCE + 30)
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", **os.environ}
+"""Threads that wait for each other spin otherwise, which takes minutes where the cores have more to do."""
 
 
 def output_of(*command):
@@ -18,8 +24,9 @@ def output_of(*command):
         [sys.executable, *command],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         cwd=ROOT,
+        env=ENVIRONMENT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -60,13 +67,15 @@ def test_the_web_service_streams_and_stops_when_the_client_leaves():
         str(port),
         "fastapi_stream:app",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as service:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT
+    ) as service:
         try:
             for line in service.stdout:
                 if "Uvicorn running" in line:
                     break
             url = f"http://127.0.0.1:{port}/answer?task=Tell+me+a+very+long+story."
-            with urllib.request.urlopen(url, timeout=60) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
                 assert answer.read(20)
             for line in service.stdout:
                 if sent := re.match(r"sent (\d+) characters", line):

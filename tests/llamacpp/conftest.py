@@ -1,9 +1,13 @@
 """A real model: the small one of the demo extra, on one thread, loaded once for all tests."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+# Threads that wait for each other spin otherwise, which takes minutes where the cores have more to do.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 pytest.importorskip("llama_cpp")
 
@@ -57,10 +61,9 @@ def model(path):
 def in_fresh_process():
     """Run a program in a process of its own, and return what it printed."""
 
-    def run(program):
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False
-        )
+    def run(program, *arguments):
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         return done.stdout

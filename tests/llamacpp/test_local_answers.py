@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncllm import LLM, ContextLengthExceeded
+from asyncllm import LLM, ContextLengthExceeded, RequestRejected
 from asyncllm_llamacpp._sequence import Sequence
 
 pytestmark = pytest.mark.anyio
@@ -156,6 +156,11 @@ async def test_what_the_engine_lacks_is_reported(llm):
 def sequence(model, **given):
     wanted = {"prompt": [1, 2, 3], "room": 512, "max_tokens": None, "stops": (), **given}
     return Sequence(model.vocabulary, **wanted)
+
+
+async def test_nothing_to_continue_never_reaches_llama_cpp(model):
+    with pytest.raises(RequestRejected, match="the prompt is empty"):
+        sequence(model, prompt=[])
 
 
 async def test_letters_that_are_split_over_tokens_come_whole(model):

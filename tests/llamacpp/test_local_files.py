@@ -29,9 +29,18 @@ def tensor(name, shape, kind, offset):
     return text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset)
 
 
+def number(name, value):
+    return entry(name, 4, struct.pack("<I", value))
+
+
 def gguf(entries, tensors, *, data=b"", version=3):
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(entries)) + b"".join(entries + tensors)
     return head + b"\0" * (-len(head) % 32) + data
+
+
+def tokens(*texts):
+    value = struct.pack("<IQ", 8, len(texts)) + b"".join(map(text, texts))
+    return gguf([entry(b"tokenizer.ggml.tokens", 9, value)], [])
 
 
 SMALL = gguf(
@@ -93,6 +102,19 @@ async def test_a_sound_file_that_is_no_model_is_an_error_in_llama_cpps_words(fil
 def test_a_directory_is_no_file(tmp_path):
     with pytest.raises(InvalidModelFile, match="is a directory"):
         check(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.gguf")
+    with pytest.raises(InvalidModelFile, match="is a pipe or a device"):
+        check(tmp_path / "model.gguf")
+
+
+@pytest.mark.parametrize("name", ["a\0b.gguf", "\ud800.gguf", "~nobody-has-this-name/model.gguf"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(InvalidModelFile, match=r"gguf' cannot be the path of a file: .*"):
+        LLM(f"llamacpp:{name}").run("hi")
 
 
 def test_an_empty_file(file):
@@ -159,10 +181,23 @@ WRONG = {
     "epsilon": (gguf([entry(b"x.rms_epsilon", 6, b"\xff" * 4)], []), "x.rms_epsilon is nan"),
     "alignment": (gguf([entry(b"general.alignment", 4, struct.pack("<I", 24))], []), "no power of two"),
     "alignment 0": (gguf([entry(b"general.alignment", 4, struct.pack("<I", 0))], []), "no power of two"),
+    "tokens": (tokens(b"a", b"b", b"a"), "tokens 0 and 2 are the same, b'a'"),
+    "tokens up to a zero byte": (tokens(b"ab", b"ab\0c"), "tokens 0 and 1 are the same, b'ab'"),
+    "a token named as an empty one": (tokens(b"[EMPTY_1]", b""), "tokens 0 and 1 are the same"),
+    "experts": (gguf([number(b"x.expert_count", 1025)], []), "x.expert_count is 1025"),
+    "experts in use": (gguf([number(b"x.expert_used_count", 2)], []), "expert_used_count, 2, is above"),
+    "predicting layers": (
+        gguf([number(b"x.block_count", 2), number(b"x.nextn_predict_layers", 3)], []),
+        "nextn_predict_layers, 3, is above its block_count",
+    ),
+    "rope": (gguf([entry(b"x.rope.scaling.type", 8, text(b"lunear"))], []), "rope.scaling.type is 'lunear'"),
     "dimensions": (gguf([], [tensor(b"t", (1,) * 5, 0, 0)]), "has 5 dimensions"),
     "tensor type": (gguf([], [tensor(b"t", (32,), 4, 0)]), "has the type 4"),
     "new tensor type": (gguf([], [tensor(b"t", (32,), 1000, 0)]), "has the type 1000"),
-    "row": (gguf([], [tensor(b"t", (33,), 8, 0)]), "cannot begin at 0"),
+    "type of no weights": (gguf([], [tensor(b"t", (32, 2), 25, 0)]), "has the type 25"),
+    "packed vector": (gguf([], [tensor(b"t", (32,), 8, 0)]), "vectors are never packed"),
+    "packed norm": (gguf([], [tensor(b"x_norm.weight", (32, 2), 8, 0)]), "vectors are never packed"),
+    "row": (gguf([], [tensor(b"t", (33, 1), 8, 0)]), "cannot begin at 0"),
     "offset": (gguf([], [tensor(b"t", (32,), 0, 8)]), "cannot begin at 8"),
     "endless": (gguf([], [tensor(b"t", (2**63, 2**63), 0, 0)]), "is cut off"),
 }
@@ -233,7 +268,17 @@ def test_a_gpu_that_llama_cpp_is_built_without_is_refused_with_the_way_to_one():
 
 @pytest.mark.parametrize(
     "setting",
-    [{"context_size": 0}, {"threads": 0}, {"threads": 513}, {"gpu_layers": -2}, {"batch_size": 1.5}],
+    [
+        {"context_size": 0},
+        {"context_size": "x"},
+        {"threads": 0},
+        {"threads": 513},
+        {"threads": True},
+        {"gpu_layers": -2},
+        {"gpu_layers": None},
+        {"batch_size": 1.5},
+        {"batch_size": None},
+    ],
 )
 def test_a_setting_out_of_its_range_is_refused(setting):
     with pytest.raises(InvalidParameter, match=f"{next(iter(setting))} takes a whole number from"):

@@ -3,7 +3,9 @@
 import anyio
 import pytest
 
+from asyncllm import Unavailable
 from asyncllm.provider import Message, Request
+from asyncllm_llamacpp import _context
 from asyncllm_llamacpp._context import Interrupted
 from asyncllm_llamacpp._job import Job
 from asyncllm_llamacpp._native import Interrupt
@@ -151,3 +153,15 @@ def test_an_interrupt_breaks_a_step_off_within(model):
         model.context.compute([1, 2, 3])
 
     assert before + 1 == model.context.steps
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(1, "the context has no room left"), (-9, "the computation failed")]
+)
+def test_a_step_that_fails_is_a_sentence(model, monkeypatch, code, words):
+    model.context.begin(Interrupt())
+    monkeypatch.setattr(_context.llama, "llama_decode", lambda *_: code)
+    with pytest.raises(Unavailable) as raised:
+        model.context.compute([1])
+
+    assert str(raised.value) == f"llama.cpp stopped: {words} (code {code}; it does not say why)"

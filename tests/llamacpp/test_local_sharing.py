@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -11,12 +12,20 @@ from asyncllm.provider import Request
 from asyncllm_llamacpp import LlamaCppProvider
 from asyncllm_llamacpp._engines import engines
 from asyncllm_llamacpp._job import Job
+from asyncllm_llamacpp._names import located
 from asyncllm_llamacpp._settings import Settings
 
 NAME = "smollm2-135m-instruct"
 SETTINGS = {"threads": 1, "context_size": 512, "batch_size": 64}
 OWN = {"threads": 1, "context_size": 64}
 """Settings of which no other test holds the engine."""
+
+
+def engine_of_its_own():
+    """Return the engine that somebody holds with the settings in OWN."""
+    hold = engines.hold(located(NAME), Settings(**OWN))
+    hold.release()
+    return hold.engine
 
 
 @pytest.mark.anyio
@@ -92,7 +101,7 @@ def test_many_threads_stream_at_once(make_llm):
 async def test_closing_frees_the_thread_and_the_model():
     llm = LLM(f"llamacpp:{NAME}", max_tokens=2, **OWN)
     await llm.arun("Hi.")
-    engine = (await llm._provider.get()).engine(NAME)
+    engine = engine_of_its_own()
     await llm.aclose()
 
     assert engine.join(0)
@@ -106,7 +115,7 @@ async def test_closing_one_leaves_it_to_the_others():
     one, other = (LLM(f"llamacpp:{NAME}", max_tokens=2, **OWN) for _ in range(2))
     text = await one.arun("Hi.", seed=1)
     await other.arun("Hi.")
-    engine = (await other._provider.get()).engine(NAME)
+    engine = engine_of_its_own()
     await one.aclose()
 
     assert engine.is_alive
@@ -133,7 +142,7 @@ async def test_a_call_that_is_cancelled_while_it_loads_leaves_nothing_behind():
             group.start_soon(llm.arun, "Hi.")
             await anyio.wait_all_tasks_blocked()
             scope.cancel()
-    engine = (await llm._provider.get()).engine(NAME)
+    engine = engine_of_its_own()
     await llm.aclose()
 
     assert engine.join(10)
@@ -155,6 +164,48 @@ async def test_closing_while_it_answers_is_an_error_for_who_waits():
                 pass
         with pytest.raises(StopAsyncIteration):
             await anext(job)
+
+
+async def answering(engine):
+    while engine.is_idle:  # noqa: ASYNC110  the engine tells no event of its steps
+        await anyio.sleep(0.001)
+
+
+@pytest.mark.anyio
+async def test_closing_under_a_call_neither_hangs_nor_disturbs_who_holds_the_model_too():
+    one, other = (LLM(f"llamacpp:{NAME}", seed=1, **OWN) for _ in range(2))
+    text = await other.arun("Hi.", max_tokens=4)
+    engine = engine_of_its_own()
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as group:
+            group.start_soon(one.arun, "Tell me a story.")
+            await answering(engine)
+            async with other.astream("Hi.", max_tokens=4) as stream:
+                await one.aclose()
+                assert text == "".join([piece async for piece in stream])
+
+    assert engine.is_alive
+    await other.aclose()
+    assert engine.join(10)
+
+
+@pytest.mark.anyio
+async def test_closing_under_the_only_call_does_not_hang_and_frees_the_model():
+    llm = LLM(f"llamacpp:{NAME}", **OWN)
+    await llm.arun("Hi.", max_tokens=1)
+    engine = engine_of_its_own()
+
+    async def ask():
+        with suppress(ProviderError):  # Whether the call may end first is the core's to say.
+            await llm.arun("Tell me a story.", temperature=2, top_k=0, top_p=1, seed=1)
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await answering(engine)
+            await llm.aclose()
+
+    assert engine.join(10)
 
 
 @pytest.mark.anyio
