@@ -21,7 +21,7 @@ from ._vocabulary import Params
 from .errors import ErrorTable, IncompleteResponse
 from .rules import Rules
 
-__all__ = ["Answer", "Delta", "Message", "Params", "Provider", "Request", "StopMatcher"]
+__all__ = ["Answer", "Delta", "Message", "Params", "Provider", "Request", "StopMatcher", "in_one_piece"]
 
 
 def _no_headers() -> dict[str, str]:
@@ -124,18 +124,24 @@ class Provider(ABC):
         response = await self.complete(request)
 
         async def deltas() -> AsyncGenerator[Delta]:
-            for index, choice in enumerate(response.choices):
-                yield Delta(
-                    text=choice.text,
-                    index=index,
-                    finish_reason=choice.finish_reason,
-                    matched_stop=choice.matched_stop,
-                    usage=response.usage,
-                    model=response.model,
-                    request_id=response.request_id,
-                )
+            for delta in in_one_piece(response):
+                yield delta
 
         yield deltas()
+
+
+def in_one_piece(response: Response) -> Iterable[Delta]:
+    """Yield the whole of *response* as events: one for each of its texts."""
+    for index, choice in enumerate(response.choices):
+        yield Delta(
+            text=choice.text,
+            index=index,
+            finish_reason=choice.finish_reason,
+            matched_stop=choice.matched_stop,
+            usage=response.usage,
+            model=response.model,
+            request_id=response.request_id,
+        )
 
 
 class Answer:

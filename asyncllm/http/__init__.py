@@ -1,5 +1,5 @@
 """
-What providers that speak HTTP share: one pool of connections in each event loop, and all that it takes to ask.
+What providers that speak HTTP share: one pool of connections in each event loop, and the way to ask.
 
 For plugin authors. :class:`HTTPProvider` is nearly a whole provider; one that
 needs another shape takes the pool when it opens and gives it back when it closes::
@@ -13,7 +13,7 @@ needs another shape takes the pool when it opens and gives it back when it close
 
 from ._connections import acquire, release
 from ._errors import TRANSPORT_ERRORS
-from ._events import events
+from ._events import content, events
 from ._provider import HTTPProvider
 from ._settings import checked_headers, checked_text, checked_url
 
@@ -24,6 +24,7 @@ __all__ = [
     "checked_headers",
     "checked_text",
     "checked_url",
+    "content",
     "events",
     "release",
 ]

@@ -21,6 +21,7 @@ TIMEOUT = httpx2.Timeout(600, connect=5, pool=None)
 # pool would end in PoolTimeout, which looks like a slow server and is retried.
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=5)
 
+
 @dataclass
 class _Pool:
     """The connections of one event loop, and what closes them when it ends."""
@@ -58,14 +59,19 @@ async def _refuse_redirect(response: httpx2.Response) -> None:
         return
 
     try:
-        host = response.url.join(response.headers["location"]).host
+        there = _shown(response.url.join(response.headers["location"]))
     except (httpx2.InvalidURL, UnicodeError):
-        host = "an address that is none"
+        there = "an address that is none"
+    here = _shown(response.url)
     raise RequestRejected(
-        f"{response.url.host} sends the request on to {host}, where it was not meant to go;"
-        " give base_url the address that answers",
+        f"{here} sends requests on to {there}; this one is not sent there, since it was meant for {here}",
         status=response.status_code,
     )
+
+
+def _shown(url: httpx2.URL) -> str:
+    """Return *url* without what may be a secret."""
+    return f"{url.scheme}://{url.netloc.decode()}{url.path}"
 
 
 async def _closed(pool: _Pool) -> None:

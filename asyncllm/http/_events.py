@@ -1,4 +1,4 @@
-"""The events of a streamed answer."""
+"""An answer as it comes: event by event, or whole."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ async def events(
         # can close. Left to the garbage collector, each is a warning on trio.
         with suppress(httpx2.HTTPError, httpx2.StreamError):
             await _exhausted(source)
+
+
+async def content(response: httpx2.Response) -> bytes:
+    """Return the whole of a streamed *response*, unpacked."""
+    # To its end before any of it is unpacked: what fails in the middle leaves generators that
+    # nobody else can close.
+    packed = b"".join([piece async for piece in response.aiter_raw()])
+    return httpx2.Response(response.status_code, headers=response.headers, content=packed).content
 
 
 async def _exhausted(source: AsyncIterator[object]) -> None:

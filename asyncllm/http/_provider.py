@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Protocol
 import httpx2
 
 from asyncllm._types import Response
-from asyncllm.provider import Delta, Provider, Request
+from asyncllm.errors import ProviderError
+from asyncllm.provider import Delta, Provider, Request, in_one_piece
 
 from ._connections import acquire, release
-from ._events import events
+from ._events import content, events
 from ._settings import checked_headers, checked_text, checked_url
 
 
@@ -99,14 +100,20 @@ class HTTPProvider(Provider):
         fewer keys. Their errors come out as they are, for the table to translate.
         """
         assert self._client is not None, "aopen() comes first"
-        answer: httpx2.Response = await self._client.post(
-            self.path,
-            content=self.body(request, stream=stream),
-            cast_to=httpx2.Response,
-            options={"headers": {"content-type": "application/json", **request.headers}},
-            # Always: read by the SDK, a body that is not what it is marked as becomes a connection error.
-            stream=True,
-        )
+        try:
+            answer: httpx2.Response = await self._client.post(
+                self.path,
+                content=self.body(request, stream=stream),
+                cast_to=httpx2.Response,
+                options={"headers": {"content-type": "application/json", **request.headers}},
+                # Always: read by the SDK, a body that is not what it is marked as is a connection error.
+                stream=True,
+            )
+        except Exception as exc:
+            # To Anthropic's SDK, what the pool refuses is a connection error too.
+            if isinstance(exc.__cause__, ProviderError):
+                raise exc.__cause__ from None
+            raise
         return answer
 
     async def aopen(self) -> None:
@@ -115,7 +122,7 @@ class HTTPProvider(Provider):
 
     async def complete(self, request: Request) -> Response:
         async with self._asked(request, stream=False) as answer:
-            return self.response(await answer.aread(), answer.headers.get(self.id_header))
+            return self.response(await content(answer), answer.headers.get(self.id_header))
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
@@ -142,7 +149,7 @@ class HTTPProvider(Provider):
         request_id = answer.headers.get(self.id_header)
         if _is_json(answer):
             # A gateway that does not stream, or an error that comes with a status of 200.
-            for delta in _in_one_piece(self.response(await answer.aread(), request_id)):
+            for delta in in_one_piece(self.response(await content(answer), request_id)):
                 yield delta
             return
 
@@ -155,16 +162,3 @@ class HTTPProvider(Provider):
 
 def _is_json(answer: httpx2.Response) -> bool:
     return answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
-
-
-def _in_one_piece(response: Response) -> Iterable[Delta]:
-    for index, choice in enumerate(response.choices):
-        yield Delta(
-            text=choice.text,
-            index=index,
-            finish_reason=choice.finish_reason,
-            matched_stop=choice.matched_stop,
-            usage=response.usage,
-            model=response.model,
-            request_id=response.request_id,
-        )

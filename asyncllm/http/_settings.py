@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 
@@ -54,7 +54,7 @@ def checked_text(name: str, text: Any) -> str | None:
     raise InvalidParameter(f"{name} takes printable ASCII without space around it; got {came}")
 
 
-def checked_headers(headers: Any) -> dict[str, str]:
+def checked_headers(headers: Mapping[Any, Any] | None) -> dict[str, str]:
     """
     Return what is set of *headers*, if a request can carry them.
 
@@ -63,7 +63,7 @@ def checked_headers(headers: Any) -> dict[str, str]:
     """
     if headers is None:
         return {}
-    if not isinstance(headers, Mapping):
+    if not isinstance(cast("object", headers), Mapping):
         raise InvalidParameter(
             f"headers takes a mapping, as in {{'x-team': 'red'}}; got {type(headers).__name__}"
         )

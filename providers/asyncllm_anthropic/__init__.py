@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
 
 import anthropic
 import httpx2
@@ -24,6 +22,7 @@ from asyncllm.errors import (
     RequestRejected,
     TimedOut,
     Unavailable,
+    UnexpectedResponse,
 )
 from asyncllm.provider import Delta, Params, Provider, Request
 from asyncllm.rules import Rules
@@ -33,12 +32,11 @@ from ._families import VERSION_HEADER, rules_for
 
 __all__ = ["AnthropicProvider"]
 
-PATH = "/v1/messages"
 LONGEST_UNSTREAMED = 21_333
 """Tokens: a longer answer may take over ten minutes, and idle connections get cut (the SDK's own figure)."""
 
 
-class AnthropicProvider(Provider):
+class AnthropicProvider(http.HTTPProvider):
     """
     Anthropic's Messages.
 
@@ -56,7 +54,7 @@ class AnthropicProvider(Provider):
         headers: Sent along with every request.
 
     Raises:
-        InvalidParameter: *base_url* is no address.
+        InvalidParameter: A setting is of the wrong type, or cannot be sent.
     """
 
     errors: ClassVar[ErrorTable] = {
@@ -71,6 +69,7 @@ class AnthropicProvider(Provider):
         anthropic.APIConnectionError:        Unavailable,
         anthropic.APIError:                  Unavailable,
         msgspec.DecodeError:                 InvalidResponse,
+        msgspec.ValidationError:             UnexpectedResponse,
         "invalid_request_error":             RequestRejected,
         "authentication_error":              AuthenticationFailed,
         "permission_error":                  AuthenticationFailed,
@@ -85,7 +84,10 @@ class AnthropicProvider(Provider):
         "exceed_context_size_error":         ContextLengthExceeded,  # llama-server
     }  # fmt: skip
 
-    secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key", "headers"})
+    path = "/v1/messages"
+    key_variable = "ANTHROPIC_API_KEY"
+    url_variable = "ANTHROPIC_BASE_URL"
+    id_header = "request-id"
 
     def __init__(
         self,
@@ -95,72 +97,43 @@ class AnthropicProvider(Provider):
         api_version: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._api_key = api_key
-        self._base_url = http.checked_url(base_url or os.environ.get("ANTHROPIC_BASE_URL"))
-        self._api_version = api_version
-        self._headers = dict(headers or {})
-        self._pool: httpx2.AsyncClient | None = None
-        self._client: anthropic.AsyncAnthropic | None = None
+        super().__init__(api_key=api_key, base_url=base_url, headers=headers)
+        self._api_version = http.checked_text("api_version", api_version)
 
     def rules(self, model: str, params: Params) -> Rules:
         return rules_for(model, self._api_version)
 
-    async def aopen(self) -> None:
-        if not self._key():
+    def client(self, pool: httpx2.AsyncClient) -> anthropic.AsyncAnthropic:
+        if not self.key:
             raise MissingAPIKey(
                 "Anthropic needs a key: set the environment's ANTHROPIC_API_KEY, or give api_key="
             )
 
         version = {VERSION_HEADER: self._api_version} if self._api_version else {}
-        self._pool = await http.acquire()
-        self._client = anthropic.AsyncAnthropic(
-            api_key=self._key(),
-            base_url=self._base_url,
-            default_headers={**version, **self._headers},
+        return anthropic.AsyncAnthropic(
+            api_key=self.key,
+            base_url=self.base_url,
+            default_headers={**version, **self.headers},
             max_retries=0,  # Retrying is the core's.
-            http_client=self._pool,
+            http_client=pool,
         )
+
+    def body(self, request: Request, *, stream: bool) -> bytes:
+        return _wire.body(request, stream=stream)
+
+    def response(self, content: bytes, request_id: str | None) -> Response:
+        return _wire.response(content, self.errors, request_id=request_id)
+
+    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
+        return _wire.Reader(self.errors, request_id=request_id).read
 
     async def complete(self, request: Request) -> Response:
-        if request.options["max_tokens"] > LONGEST_UNSTREAMED:
-            return await super().complete(request)
+        streamed = request.options["max_tokens"] > LONGEST_UNSTREAMED
+        return await (Provider.complete(self, request) if streamed else super().complete(request))
 
-        answer = await self._posted(request, stream=False)
-        return _wire.response(
-            _wire.answer_decoder.decode(answer.content),
-            self.errors,
-            request_id=answer.headers.get("request-id"),
-            raw=msgspec.json.decode(answer.content),
-        )
-
-    @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
-        answer = await self._posted(request, stream=True)
+    async def post(self, request: Request, *, stream: bool) -> httpx2.Response:
         try:
-            yield self._deltas(answer)
-        finally:
-            await answer.aclose()
-
-    async def aclose(self) -> None:
-        if self._pool is not None:
-            self._pool = self._client = None
-            await http.release()
-
-    def secrets(self) -> Iterable[str]:
-        return [secret for secret in (self._key(), *self._headers.values()) if secret]
-
-    async def _posted(self, request: Request, *, stream: bool) -> httpx2.Response:
-        """Post past the SDK's typed methods, which no longer know the sampling parameters."""
-        assert self._client is not None, "aopen() comes first"
-        try:
-            return await self._client.post(
-                PATH,
-                content=_wire.body(request, stream=stream),
-                cast_to=httpx2.Response,
-                options={"headers": {"content-type": "application/json", **request.headers}},
-                stream=stream,
-                stream_cls=cast("Any", anthropic.AsyncStream[Any]) if stream else None,
-            )
+            return await super().post(request, stream=stream)
         except anthropic.BadRequestError as exc:
             # The one refusal of Anthropic's that only its words tell from others.
             if "prompt is too long" in str(exc):
@@ -168,13 +141,3 @@ class AnthropicProvider(Provider):
                     str(exc), status=exc.status_code, code=exc.type, request_id=exc.request_id
                 ) from exc
             raise
-
-    async def _deltas(self, answer: httpx2.Response) -> AsyncGenerator[Delta]:
-        reader = _wire.Reader(self.errors, request_id=answer.headers.get("request-id"))
-        async with aclosing(http.events(answer)) as events:
-            async for event in events:
-                if (delta := reader.read(_wire.event_decoder.decode(event.data))) is not None:
-                    yield delta
-
-    def _key(self) -> str | None:
-        return self._api_key or os.environ.get("ANTHROPIC_API_KEY")

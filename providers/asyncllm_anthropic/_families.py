@@ -117,8 +117,10 @@ NEWEST = "5"
 
 def rules_for(model: str, api_version: str | None) -> Rules:
     """Return the rules for *model* under *api_version*; None chooses the one that honours most."""
+    # Through a gateway the vendor's name comes first, as in "anthropic/claude-opus-4-5".
+    base = model.rpartition("/")[2].lower()
     name = next(
-        (name for name, family in FAMILIES.items() if any(fnmatchcase(model, p) for p in family.models)), None
+        (name for name, family in FAMILIES.items() if any(fnmatchcase(base, p) for p in family.models)), None
     )
     if name is None:
         return {**FAMILIES[NEWEST].rules, "model_name": Assumed("Anthropic's newest family, Claude 5")}

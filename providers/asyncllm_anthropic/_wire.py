@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from asyncllm import Choice, FinishReason, Message, Response, Usage
-from asyncllm.errors import ErrorTable, InvalidResponse, InvalidTask, failure
+from asyncllm.errors import ErrorTable, InvalidTask, UnexpectedResponse, failure
 from asyncllm.provider import Delta, Request
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -21,6 +21,9 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "compaction":                    "pause",
     "refusal":                       "refusal",
 }  # fmt: skip
+
+
+# What is not needed to tell the answer may be null, or of any type, without the answer being lost.
 
 
 class OutputDetails(msgspec.Struct):
@@ -41,7 +44,10 @@ class WireUsage(msgspec.Struct):
         news = {name: value for name in self.__struct_fields__ if (value := getattr(later, name)) is not None}
         return msgspec.structs.replace(self, **news)
 
-    def canonical(self) -> Usage:
+    def canonical(self) -> Usage | None:
+        if self.input_tokens is None and self.output_tokens is None:
+            return None
+
         read, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
         details = self.output_tokens_details or OutputDetails()
         return Usage(
@@ -54,30 +60,29 @@ class WireUsage(msgspec.Struct):
 
 
 class Block(msgspec.Struct):
-    type: str
-    text: str = ""
+    type: str | None = None
+    text: str | None = None
 
 
 class WireError(msgspec.Struct):
-    type: str = ""
-    message: str = ""
+    type: str | None = None
+    message: str | None = None
 
 
 class WireAnswer(msgspec.Struct):
     """A whole answer; in a stream, its beginning."""
 
-    type: str = "message"
-    model: str = ""
-    content: list[Block] = msgspec.field(default_factory=list[Block])
+    type: str | None = None
+    model: str | None = None
+    content: list[Block] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: WireUsage = msgspec.field(default_factory=WireUsage)
-    error: WireError | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"{}")
+    error: WireError | str | None = None
 
 
 class EventDelta(msgspec.Struct):
-    type: str = ""
-    text: str = ""
+    text: str | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
 
@@ -85,15 +90,16 @@ class EventDelta(msgspec.Struct):
 class Event(msgspec.Struct):
     """One event of a stream; which fields it has depends on its type."""
 
-    type: str
+    type: str | None = None
     message: WireAnswer | None = None
     delta: EventDelta | None = None
-    usage: WireUsage | None = None
-    error: WireError | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"{}")
+    error: WireError | str | None = None
 
 
 answer_decoder = msgspec.json.Decoder(WireAnswer)
 event_decoder = msgspec.json.Decoder(Event)
+usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(WireUsage | None, strict=False)
 
 
 def body(request: Request, *, stream: bool) -> bytes:
@@ -114,24 +120,27 @@ def body(request: Request, *, stream: bool) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def response(answer: WireAnswer, errors: ErrorTable, *, request_id: str | None, raw: Any) -> Response:
-    """Return *answer* in our words."""
+def response(content: bytes, errors: ErrorTable, *, request_id: str | None) -> Response:
+    """Return the answer that *content* is in our words."""
+    answer = answer_decoder.decode(content)
     if answer.error is not None:
-        raise error(answer.error, errors)
-    if answer.type != "message":
-        raise InvalidResponse(f"the answer is a {answer.type!r}, not a message", request_id=request_id)
+        raise _error(answer.error, errors, request_id)
+    if answer.type != "message" and answer.content is None:
+        raise UnexpectedResponse(
+            f"the answer is of type {answer.type!r}, and holds no content", request_id=request_id
+        )
 
     choice = Choice(
-        text="".join(block.text for block in answer.content if block.type == "text"),
-        finish_reason=finish_reason(answer.stop_reason, answer.stop_sequence),
+        text="".join(block.text or "" for block in answer.content or () if block.type == "text"),
+        finish_reason=_finish_reason(answer.stop_reason, answer.stop_sequence),
         matched_stop=answer.stop_sequence,
     )
     return Response(
         choices=(choice,),
-        usage=answer.usage.canonical(),
-        model=answer.model,
+        usage=_counts(answer.usage).canonical(),
+        model=answer.model or "",
         request_id=request_id,
-        raw=raw,
+        raw=msgspec.json.decode(content),
     )
 
 
@@ -145,24 +154,26 @@ class Reader:
         self._model: str | None = None
         self._last = EventDelta()
 
-    def read(self, event: Event) -> Delta | None:
-        """Return what *event* brings; the end counts only when ``message_stop`` has said so."""
+    def read(self, data: str) -> Iterable[Delta]:
+        """Return what the event with *data* brings; the end counts only when ``message_stop`` has said so."""
+        event = event_decoder.decode(data)
         if event.error is not None:
-            raise error(event.error, self._errors)
+            raise _error(event.error, self._errors, self._request_id)
+
         if event.type == "message_start" and event.message is not None:
-            self._usage, self._model = event.message.usage, event.message.model
+            self._usage, self._model = _counts(event.message.usage), event.message.model
         elif event.type == "content_block_delta" and event.delta is not None and event.delta.text:
-            return Delta(text=event.delta.text, model=self._model, request_id=self._request_id)
+            return [Delta(text=event.delta.text, model=self._model, request_id=self._request_id)]
         elif event.type == "message_delta":
             self._last = event.delta or self._last
-            self._usage = self._usage.updated(event.usage or WireUsage())
+            self._usage = self._usage.updated(_counts(event.usage))
         elif event.type == "message_stop":
-            return self._end()
-        return None
+            return [self._end()]
+        return ()
 
     def _end(self) -> Delta:
         return Delta(
-            finish_reason=finish_reason(self._last.stop_reason, self._last.stop_sequence),
+            finish_reason=_finish_reason(self._last.stop_reason, self._last.stop_sequence),
             matched_stop=self._last.stop_sequence,
             usage=self._usage.canonical(),
             model=self._model,
@@ -170,13 +181,22 @@ class Reader:
         )
 
 
-def finish_reason(stop_reason: str | None, stop_sequence: str | None) -> FinishReason:
+def _counts(usage: msgspec.Raw) -> WireUsage:
+    try:
+        return usage_decoder.decode(usage) or WireUsage()
+    except msgspec.ValidationError:
+        return WireUsage()
+
+
+def _finish_reason(stop_reason: str | None, stop_sequence: str | None) -> FinishReason:
     # llama-server, asked in Anthropic's way, names the stop sequence but calls the reason end_turn.
     return "stop_sequence" if stop_sequence else FINISH_REASONS.get(stop_reason or "", "unknown")
 
 
-def error(sent: WireError, errors: ErrorTable) -> Exception:
-    return failure(sent.message or sent.type, table=errors, code=sent.type)
+def _error(sent: WireError | str, errors: ErrorTable, request_id: str | None) -> Exception:
+    error = WireError(message=sent) if isinstance(sent, str) else sent
+    message = error.message or error.type or "the answer is an error"
+    return failure(message, table=errors, code=error.type, request_id=request_id)
 
 
 def _is_system(message: Message) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, ClassVar, Literal, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 import httpx2
@@ -26,8 +24,9 @@ from asyncllm.errors import (
     RequestRejected,
     TimedOut,
     Unavailable,
+    UnexpectedResponse,
 )
-from asyncllm.provider import Delta, Params, Provider, Request
+from asyncllm.provider import Delta, Params, Request
 from asyncllm.rules import Rules
 
 from . import _wire
@@ -35,11 +34,10 @@ from ._families import COMPATIBLE, rules_for
 
 __all__ = ["OpenAIProvider"]
 
-PATH = "/chat/completions"
-DONE = "[DONE]"
+DIALECTS = ("openai", "compatible")
 
 
-class OpenAIProvider(Provider):
+class OpenAIProvider(http.HTTPProvider):
     """
     OpenAI's Chat Completions, and every server that speaks it.
 
@@ -61,7 +59,7 @@ class OpenAIProvider(Provider):
             itself) or ``"compatible"``. Default: told from the address.
 
     Raises:
-        InvalidParameter: *base_url* is no address, or *dialect* none of the two.
+        InvalidParameter: A setting is of the wrong type, or cannot be sent.
     """
 
     errors: ClassVar[ErrorTable] = {
@@ -76,6 +74,7 @@ class OpenAIProvider(Provider):
         openai.APIConnectionError:    Unavailable,
         openai.APIError:              Unavailable,
         msgspec.DecodeError:          InvalidResponse,
+        msgspec.ValidationError:      UnexpectedResponse,
         "insufficient_quota":         QuotaExceeded,
         "billing_hard_limit_reached": QuotaExceeded,
         "context_length_exceeded":    ContextLengthExceeded,
@@ -86,7 +85,10 @@ class OpenAIProvider(Provider):
         "server_error":               Unavailable,
     }  # fmt: skip
 
-    secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key", "headers"})
+    path = "/chat/completions"
+    key_variable = "OPENAI_API_KEY"
+    url_variable = "OPENAI_BASE_URL"
+    last_event = _wire.DONE
 
     def __init__(
         self,
@@ -98,91 +100,40 @@ class OpenAIProvider(Provider):
         headers: Mapping[str, str] | None = None,
         dialect: Literal["openai", "compatible"] | None = None,
     ) -> None:
-        if dialect not in {None, "openai", "compatible"}:
+        if dialect is not None and dialect not in DIALECTS:
             raise InvalidParameter(f"dialect takes 'openai' or 'compatible'; got {dialect!r}")
 
-        self._api_key = api_key
-        self._base_url = http.checked_url(base_url or os.environ.get("OPENAI_BASE_URL"))
-        self._dialect = dialect or ("openai" if _is_openai(self._base_url) else "compatible")
-        self._organization = organization
-        self._project = project
-        self._headers = dict(headers or {})
-        self._pool: httpx2.AsyncClient | None = None
-        self._client: openai.AsyncOpenAI | None = None
+        super().__init__(api_key=api_key, base_url=base_url, headers=headers)
+        self._dialect = dialect or ("openai" if _is_openai(self.base_url) else "compatible")
+        self._organization = http.checked_text("organization", organization)
+        self._project = http.checked_text("project", project)
 
     def rules(self, model: str, params: Params) -> Rules:
         return rules_for(model, params) if self._dialect == "openai" else COMPATIBLE
 
-    async def aopen(self) -> None:
-        key = self._key()
-        self._pool = await http.acquire()
-        self._client = openai.AsyncOpenAI(
-            api_key=key,
-            base_url=self._base_url,
+    def client(self, pool: httpx2.AsyncClient) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(
+            api_key=self._key_or_none_needed(),
+            base_url=self.base_url,
             organization=self._organization,
             project=self._project,
-            default_headers=self._headers,
+            default_headers=self.headers,
             max_retries=0,  # Retrying is the core's.
-            http_client=self._pool,
+            http_client=pool,
         )
 
-    async def complete(self, request: Request) -> Response:
-        answer = await self._posted(request, stream=False)
-        return _wire.response(
-            _wire.sound(_wire.completion.decode(answer.content), self.errors),
-            request_id=answer.headers.get("x-request-id"),
-            raw=msgspec.json.decode(answer.content),
-        )
+    def body(self, request: Request, *, stream: bool) -> bytes:
+        return _wire.body(request, stream=stream)
 
-    @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
-        answer = await self._posted(request, stream=True)
-        try:
-            yield self._deltas(answer)
-        finally:
-            await answer.aclose()
+    def response(self, content: bytes, request_id: str | None) -> Response:
+        return _wire.response(content, self.errors, request_id=request_id)
 
-    async def aclose(self) -> None:
-        if self._pool is not None:
-            self._pool = self._client = None
-            await http.release()
+    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
+        return _wire.Reader(self.errors, request_id=request_id).read
 
-    def secrets(self) -> Iterable[str]:
-        key = self._api_key or os.environ.get("OPENAI_API_KEY")
-        return [secret for secret in (key, *self._headers.values()) if secret]
-
-    async def _posted(self, request: Request, *, stream: bool) -> httpx2.Response:
-        """Post past the SDK's typed methods, which cost more than all the rest and know fewer keys."""
-        assert self._client is not None, "aopen() comes first"
-        return await self._client.post(
-            PATH,
-            content=_wire.body(request, stream=stream),
-            cast_to=httpx2.Response,
-            options={"headers": {"content-type": "application/json", **request.headers}},
-            stream=stream,
-            stream_cls=cast("Any", openai.AsyncStream[Any]) if stream else None,
-        )
-
-    async def _deltas(self, answer: httpx2.Response) -> AsyncGenerator[Delta]:
-        request_id = answer.headers.get("x-request-id")
-        begun, ended = {0}, set[int]()
-        async with aclosing(http.events(answer, last=DONE)) as events:
-            async for event in events:
-                if event.data == DONE:
-                    # A server that gives no finish reason (Ollama, at times) has still said so much.
-                    brought = [Delta(index=index, finish_reason="unknown") for index in begun - ended]
-                else:
-                    chunk = _wire.sound(_wire.completion.decode(event.data), self.errors)
-                    brought = _wire.deltas(chunk, request_id=request_id)
-                for delta in brought:
-                    begun.add(delta.index)
-                    if delta.finish_reason:
-                        ended.add(delta.index)
-                    yield delta
-
-    def _key(self) -> str:
-        if key := self._api_key or os.environ.get("OPENAI_API_KEY"):
-            return key
+    def _key_or_none_needed(self) -> str:
+        if self.key:
+            return self.key
         if self._dialect == "openai":
             raise MissingAPIKey("OpenAI needs a key: set the environment's OPENAI_API_KEY, or give api_key=")
 

@@ -159,8 +159,9 @@ NEWEST = "thinking"
 
 def rules_for(model: str, params: Params) -> Rules:
     """Return the rules that hold for OpenAI's own *model* when it is called with *params*."""
+    base = _base(model)
     name = next(
-        (name for name, family in FAMILIES.items() if any(fnmatchcase(model, p) for p in family.models)), None
+        (name for name, family in FAMILIES.items() if any(fnmatchcase(base, p) for p in family.models)), None
     )
     if name is None:
         return {**FAMILIES[NEWEST].rules, "model_name": Assumed("OpenAI's newest family, gpt-6.2")}
@@ -172,3 +173,8 @@ def rules_for(model: str, params: Params) -> Rules:
     if effort in {"none", "minimal"} and family.unthinking:
         return {**family.rules, **family.unthinking}
     return family.rules
+
+
+def _base(model: str) -> str:
+    """Return what *model* is at bottom: of ``"openai/gpt-4.1"``, or ``"ft:gpt-4.1:org::id"``, gpt-4.1."""
+    return model.rpartition("/")[2].lower().removeprefix("ft:").partition(":")[0]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from asyncllm import Choice, FinishReason, Message, Response, Usage
-from asyncllm.errors import ErrorTable, InvalidResponse, failure
+from asyncllm.errors import ErrorTable, UnexpectedResponse, failure
 from asyncllm.provider import Delta, Request
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -22,6 +22,13 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 }  # fmt: skip
 
 
+DONE = "[DONE]"
+"""The data of a stream's last event."""
+
+
+# What is not needed to tell the answer may be null, or of any type, without the answer being lost.
+
+
 class PromptDetails(msgspec.Struct):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -32,39 +39,46 @@ class CompletionDetails(msgspec.Struct):
 
 
 class WireUsage(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
 
-    def canonical(self) -> Usage:
+    def canonical(self) -> Usage | None:
+        if self.prompt_tokens is None and self.completion_tokens is None:
+            return None
+
         prompt = self.prompt_tokens_details or PromptDetails()
         completion = self.completion_tokens_details or CompletionDetails()
         return Usage(
-            input_tokens=self.prompt_tokens,
-            output_tokens=self.completion_tokens,
+            input_tokens=self.prompt_tokens or 0,
+            output_tokens=self.completion_tokens or 0,
             cached_tokens=prompt.cached_tokens or 0,
             cache_write_tokens=prompt.cache_write_tokens or 0,
             reasoning_tokens=completion.reasoning_tokens or 0,
         )
 
 
+class Part(msgspec.Struct):
+    text: str | None = None
+
+
 class WireMessage(msgspec.Struct):
-    content: str | None = None
+    content: str | list[Part] | None = None
     refusal: str | None = None
 
 
 class WireChoice(msgspec.Struct):
-    index: int = 0
-    message: WireMessage = msgspec.field(default_factory=WireMessage)
-    delta: WireMessage = msgspec.field(default_factory=WireMessage)
+    index: int | None = None
+    message: WireMessage | None = None
+    delta: WireMessage | None = None
     finish_reason: str | None = None
     stop_reason: str | int | None = None
     """vLLM's word for the stop token that matched; a number is a token's."""
 
 
 class WireError(msgspec.Struct):
-    message: str = ""
+    message: str | None = None
     code: str | int | None = None
     type: str | None = None
 
@@ -72,14 +86,15 @@ class WireError(msgspec.Struct):
 class Completion(msgspec.Struct):
     """A whole answer, or one chunk of a streamed one."""
 
-    choices: list[WireChoice] = msgspec.field(default_factory=list[WireChoice])
+    choices: list[WireChoice] | None = None
     model: str | None = None
-    usage: WireUsage | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"{}")
     error: WireError | str | None = None
     """Some servers answer 200 and only then find out; so do streams."""
 
 
-completion = msgspec.json.Decoder(Completion)
+completion_decoder = msgspec.json.Decoder(Completion)
+usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(WireUsage | None, strict=False)
 
 
 def body(request: Request, *, stream: bool) -> bytes:
@@ -94,64 +109,95 @@ def body(request: Request, *, stream: bool) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def response(answer: Completion, *, request_id: str | None, raw: Any) -> Response:
-    """Return *answer* in our words."""
+def response(content: bytes, errors: ErrorTable, *, request_id: str | None) -> Response:
+    """Return the answer that *content* is in our words."""
+    answer = _sound(content, errors, request_id)
     if not answer.choices:
-        raise InvalidResponse("the answer holds no choices", request_id=request_id)
+        raise UnexpectedResponse("the answer holds no choices", request_id=request_id)
 
     return Response(
         choices=tuple(
             Choice(
-                text=choice.message.content or choice.message.refusal or "",
+                text=_text(choice.message),
                 finish_reason=_finish_reason(choice, choice.message) or "unknown",
                 matched_stop=_matched_stop(choice),
             )
-            for choice in sorted(answer.choices, key=lambda choice: choice.index)
+            for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
         ),
-        usage=answer.usage.canonical() if answer.usage else None,
+        usage=_usage(answer),
         model=answer.model or "",
         request_id=request_id,
-        raw=raw,
+        raw=msgspec.json.decode(content),
     )
 
 
-def deltas(chunk: Completion, *, request_id: str | None) -> list[Delta]:
-    """Return what *chunk* brings."""
-    brought = [
-        Delta(
-            text=choice.delta.content or choice.delta.refusal or "",
-            index=choice.index,
-            finish_reason=_finish_reason(choice, choice.delta),
-            matched_stop=_matched_stop(choice),
-            model=chunk.model,
-            request_id=request_id,
-        )
-        for choice in chunk.choices
-    ]
-    if chunk.usage is not None:
-        brought.append(Delta(usage=chunk.usage.canonical(), model=chunk.model, request_id=request_id))
-    return brought
+class Reader:
+    """Reads a stream's events, and keeps which of its texts have ended."""
+
+    def __init__(self, errors: ErrorTable, *, request_id: str | None) -> None:
+        self._errors = errors
+        self._request_id = request_id
+        self._begun, self._ended = {0}, set[int]()
+
+    def read(self, data: str) -> Iterable[Delta]:
+        """Return what the event with *data* brings."""
+        if data == DONE:
+            # A server that gives no finish reason (Ollama, at times) has still said so much.
+            return [Delta(index=index, finish_reason="unknown") for index in self._begun - self._ended]
+
+        chunk = _sound(data, self._errors, self._request_id)
+        brought = [
+            Delta(
+                text=_text(choice.delta),
+                index=choice.index or 0,
+                finish_reason=_finish_reason(choice, choice.delta),
+                matched_stop=_matched_stop(choice),
+                model=chunk.model,
+                request_id=self._request_id,
+            )
+            for choice in chunk.choices or ()
+        ]
+        self._begun.update(delta.index for delta in brought)
+        self._ended.update(delta.index for delta in brought if delta.finish_reason)
+        if (usage := _usage(chunk)) is not None:
+            brought.append(Delta(usage=usage, model=chunk.model, request_id=self._request_id))
+        return brought
 
 
-def sound(answer: Completion, errors: ErrorTable) -> Completion:
-    """Return *answer*, or raise the error that it is, whatever its status said."""
+def _sound(content: bytes | str, errors: ErrorTable, request_id: str | None) -> Completion:
+    """Return what *content* holds, or raise the error that it is, whatever its status said."""
+    answer = completion_decoder.decode(content)
     if answer.error is None:
         return answer
 
     error = WireError(answer.error) if isinstance(answer.error, str) else answer.error
     status = error.code if isinstance(error.code, int) else None
     code = error.code if isinstance(error.code, str) else error.type
-    raise failure(error.message or "the answer is an error", table=errors, code=code, status=status)
+    message = error.message or "the answer is an error"
+    raise failure(message, table=errors, code=code, status=status, request_id=request_id)
+
+
+def _usage(answer: Completion) -> Usage | None:
+    try:
+        usage = usage_decoder.decode(answer.usage)
+    except msgspec.ValidationError:
+        return None
+    return usage.canonical() if usage else None
 
 
 def _message(message: Message) -> dict[str, str]:
     return {"role": message.role, "content": message.text}
 
 
-def _finish_reason(choice: WireChoice, message: WireMessage) -> FinishReason | None:
+def _text(message: WireMessage | None) -> str:
+    said = (message.content or message.refusal or "") if message else ""
+    return said if isinstance(said, str) else "".join(part.text or "" for part in said)
+
+
+def _finish_reason(choice: WireChoice, message: WireMessage | None) -> FinishReason | None:
     if choice.finish_reason is None:
         return None
-    if message.refusal:
+    if message and message.refusal:
         return "refusal"
     if _matched_stop(choice) is not None:
         return "stop_sequence"

@@ -188,6 +188,151 @@ async def test_the_connection_serves_again_after_a_stream(llm, provider, server)
     assert server.connections_seen == 1
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        {"prompt_tokens": None, "input_tokens": None},
+        "many",
+        [],
+        {"prompt_tokens": 1.5, "input_tokens": 1.5},
+    ],
+    ids=str,
+)
+async def test_an_answer_whose_usage_says_nothing_is_an_answer_without_usage(llm, provider, server, usage):
+    server.reply(json={**ANSWERS[provider]("Red.").json, "usage": usage})
+
+    response = await llm.agenerate("?")
+
+    assert (response.text, response.usage) == ("Red.", None)
+
+
+@pytest.mark.parametrize(
+    ("usage", "meant"),
+    [
+        (
+            {"prompt_tokens": 3.0, "completion_tokens": 2.0, "prompt_tokens_details": None},
+            Usage(input_tokens=3, output_tokens=2),
+        ),
+        ({"prompt_tokens": 3, "completion_tokens": None}, Usage(input_tokens=3, output_tokens=0)),
+        ({"completion_tokens": 2}, Usage(input_tokens=0, output_tokens=2)),
+        (
+            {"prompt_tokens": "3", "completion_tokens": 2, "prompt_tokens_details": {}},
+            Usage(input_tokens=3, output_tokens=2),
+        ),
+    ],
+    ids=str,
+)
+async def test_counts_are_taken_as_far_as_they_are_given(llm, provider, server, usage, meant):
+    if provider == "anthropic":
+        names = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+        usage = {names.get(name, name): count for name, count in usage.items()}
+    server.reply(json={**ANSWERS[provider]("Red.").json, "usage": usage})
+
+    response = await llm.agenerate("?")
+
+    assert response.usage == meant
+
+
+async def test_what_an_answer_need_not_have_may_be_null(llm, provider, server):
+    message = {"role": None, "content": "Red.", "refusal": None}
+    block = {"type": "text", "text": "Red."}
+    server.reply(
+        json={
+            "openai": {"choices": [{"index": None, "message": message, "delta": None}], "model": None},
+            "anthropic": {"content": [block, {"type": "new", "text": None}], "model": None, "usage": None},
+        }[provider]
+    )
+
+    response = await llm.agenerate("?")
+
+    assert (response.text, response.finish_reason, response.usage) == ("Red.", "unknown", None)
+
+
+async def test_what_a_stream_need_not_have_may_be_null(llm, provider, server):
+    nothing = {"choices": None, "message": None, "delta": None, "usage": None, "error": None}
+    choice = {"index": None, "message": None, "finish_reason": None}
+    text = {"type": "text_delta", "text": "Red."}
+    server.reply(
+        events={
+            "openai": [
+                nothing,
+                {"choices": [{**choice, "delta": None}]},
+                {"choices": [{**choice, "delta": {"content": "Red."}}], "usage": {}},
+                "[DONE]",
+            ],
+            "anthropic": [
+                {**nothing, "type": "message_start"},
+                {**nothing, "type": "content_block_delta", "index": None},
+                {**nothing, "type": "content_block_delta", "delta": text},
+                {**nothing, "type": "message_delta", "usage": {}},
+                {"type": "message_stop"},
+            ],
+        }[provider]
+    )
+
+    async with llm.astream("?") as stream:
+        assert [piece async for piece in stream] == ["Red."]
+
+    assert (stream.response.finish_reason, stream.response.usage) == ("unknown", None)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_a_text_in_parts_is_joined(server, settings_for, stream):
+    parts = [{"type": "text", "text": "Red"}, {"type": "thinking"}, {"type": "text", "text": "."}]
+    choice = {"message": {"content": parts}, "delta": {"content": parts}, "finish_reason": "stop"}
+    body = {"choices": [choice]}
+    server.reply(Reply(events=[body, "[DONE]"]) if stream else Reply(json=body))
+
+    async with LLM("openai:gpt-4.1", **settings_for("openai", server)) as llm:
+        if stream:
+            async with llm.astream("?") as pieces:
+                text = "".join([piece async for piece in pieces])
+        else:
+            text = await llm.arun("?")
+
+    assert text == "Red."
+
+
+async def test_a_whole_answer_where_a_stream_was_asked_for_is_the_answer(llm, provider, server):
+    server.reply(ANSWERS[provider]("Red, blue.", usage=USAGES[provider]))
+
+    async with llm.astream("?") as stream:
+        pieces = [piece async for piece in stream]
+
+    assert pieces == ["Red, blue."]
+    assert stream.response.finish_reason == "stop"
+    assert stream.response.usage == CANONICAL
+    assert stream.response.request_id == REQUEST_IDS[provider]
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "like"),
+    [
+        ("openai", "GPT-4.1", "gpt-4.1"),
+        ("openai", "ft:gpt-4.1-mini:org::id", "gpt-4.1"),
+        ("openai", "ft:gpt-5:org::id", "gpt-5"),
+        ("openai", "openai/gpt-4.1", "gpt-4.1"),
+        ("openai", "openrouter/openai/o3", "o3"),
+        ("anthropic", "Claude-Opus-4-5", "claude-opus-4-5"),
+        ("anthropic", "anthropic/claude-opus-4-5", "claude-opus-4-5"),
+    ],
+)
+async def test_a_model_is_known_however_its_name_is_dressed(provider, name, like, server, settings_for):
+    server.reply(ANSWERS[provider]("ok"))
+    asked = {"temperature": 0.5, "reasoning_effort": "high", "stop_token": "#", "max_tokens": 40}
+
+    bodies = []
+    for model in (name, like):
+        async with LLM(f"{provider}:{model}", **settings_for(provider, server)) as llm:
+            with_adjustments = await llm.agenerate("?", **asked)
+        bodies.append((server.requests[-1].body | {"model": ""}, with_adjustments.adjustments))
+
+    assert server.requests[0].body["model"] == name
+    assert bodies[0] == bodies[1]
+
+
 async def test_many_calls_at_once_share_one_pool_across_providers(server, settings_for):
     answers = {"/v1/chat/completions": openai_answer("ok"), "/v1/messages": anthropic_answer("ok")}
     server.reply(lambda request: answers[request.path])

@@ -1,5 +1,6 @@
 """What goes wrong comes out as an error of ours, with all that helps."""
 
+import json
 import traceback
 
 import pytest
@@ -18,9 +19,11 @@ from asyncllm import (
     Retry,
     TimedOut,
     Unavailable,
+    UnexpectedResponse,
 )
 from asyncllm.testing import (
     Reply,
+    ScriptedServer,
     anthropic_answer,
     anthropic_error,
     anthropic_stream,
@@ -177,32 +180,54 @@ async def test_an_answer_cut_short_is_invalid(make, provider, server):
     [
         Reply(body=b"<html>busy</html>"),
         Reply(body=b""),
-        Reply(json=[]),
-        Reply(json={"choices": 5, "content": 5}),
-        Reply(json={"choices": [], "type": "list"}),
+        Reply(body=b'{"choices": [{"mess'),
         Reply(body=b"\xff\xfe"),
+        Reply(body=b'{"model": "\xff"}'),
+        Reply(body=b"{}", headers={"content-encoding": "gzip"}),
     ],
-    ids=["html", "empty", "a list", "wrong types", "nothing in it", "no text"],
+    ids=["html", "empty", "cut", "no text", "no text in quotes", "no gzip"],
 )
-async def test_what_is_no_answer_is_called_invalid(make, server, reply):
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_what_cannot_be_read_is_called_invalid_and_asked_for_again(make, server, reply, stream):
     server.reply(reply)
 
-    error = await failing(make(), stream=False)
+    error = await failing(make(retry=AT_ONCE), stream=stream)
 
     assert type(error) is InvalidResponse
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
-    "reply",
-    [Reply(events=["{not json"]), Reply(json={"choices": []}), Reply(events=[{"choices": "x", "type": 7}])],
-    ids=["malformed", "not a stream", "wrong types"],
+    "body",
+    [[], "ok", None, {}, {"choices": 5, "content": 5}, {"choices": [], "type": "list"}, {"choices": None}],
+    ids=str,
 )
-async def test_what_is_no_stream_is_called_invalid(make, server, reply):
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_a_whole_answer_of_another_shape_is_not_paid_for_again(make, server, body, stream):
+    server.reply(body=json.dumps(body).encode())
+
+    error = await failing(make(retry=AT_ONCE), stream=stream)
+
+    assert type(error) is UnexpectedResponse
+    assert isinstance(error, InvalidResponse)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(events=["{not json"]), InvalidResponse),
+        (Reply(body=b"<html>busy</html>", headers={"content-type": "text/html"}), InvalidResponse),
+        (Reply(events=[{"choices": "x", "type": 7}]), UnexpectedResponse),
+    ],
+    ids=["malformed", "a page", "wrong types"],
+)
+async def test_what_is_no_stream_is_called_invalid(make, server, reply, kind):
     server.reply(reply)
 
     error = await failing(make(), stream=True)
 
-    assert type(error) is InvalidResponse
+    assert type(error) is kind
 
 
 @pytest.mark.parametrize(
@@ -225,6 +250,43 @@ async def test_an_error_within_a_stream_is_raised(server, settings_for, model, r
     error = await failing(llm, stream=True)
 
     assert type(error) is kind
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_an_error_that_comes_with_status_200_is_that_error(make, server, stream):
+    error = {"message": "Slow down.", "type": "rate_limit_error", "code": "rate_limit_exceeded"}
+    server.reply(
+        json={"type": "error", "error": error}, headers={"content-type": "application/JSON; charset=x"}
+    )
+
+    error = await failing(make(), stream=stream)
+
+    assert type(error) is RateLimited
+    assert str(error) == "Slow down."
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_a_redirect_is_not_followed_and_says_where_it_led(make, server, status, stream):
+    with ScriptedServer() as other:
+        elsewhere = other.url.replace("127.0.0.1", "me:secret@localhost")
+        server.reply(status=status, headers={"location": elsewhere + "/v1?key=secret"})
+
+        error = await failing(make(retry=AT_ONCE, headers={"x-token": "made-up"}), stream=stream)
+
+        assert other.requests == []
+    assert type(error) is RequestRejected
+    assert error.status == status
+    assert f"on to {other.url.replace('127.0.0.1', 'localhost')}/v1;" in str(error)
+    assert "secret" not in str(error)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "", "//", "\x7f"])
+async def test_a_redirect_to_nowhere_is_no_crash(make, server, location):
+    server.reply(status=302, headers={"location": location})
+
+    assert type(await failing(make(), stream=False)) is RequestRejected
 
 
 async def test_nobody_there_is_unavailable_and_says_so(provider, settings_for):

@@ -1,0 +1,53 @@
+"""The connections that providers share, one pool in each event loop."""
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from asyncllm import http
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_who_leaves_at_once_does_not_close_what_another_has_just_taken():
+    async def leave():
+        await http.acquire()
+        await http.release()
+
+    async def stay():
+        client = await http.acquire()
+        await anyio.wait_all_tasks_blocked()
+        closed.append(client.is_closed)
+        await http.release()
+        closed.append(client.is_closed)
+
+    closed = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+        group.start_soon(stay)
+        group.start_soon(leave)
+
+    assert closed == [False, True]
+
+
+async def test_who_comes_while_the_last_one_leaves_gets_a_pool_that_is_open():
+    async def come_and_go():
+        for _ in range(20):
+            client = await http.acquire()
+            await anyio.lowlevel.checkpoint()
+            assert not client.is_closed
+            await http.release()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(come_and_go)
+
+
+async def test_all_who_take_the_pool_share_it_until_the_last_gives_it_back():
+    one, other = await http.acquire(), await http.acquire()
+    assert one is other
+
+    await http.release()
+    assert not one.is_closed
+    await http.release()
+    assert one.is_closed
