@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import time
@@ -26,6 +27,14 @@ from ._types import Prompt, Response, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, Whole, checked, unknown
 from .errors import InvalidParameter, LLMError
 from .provider import Provider
+
+OWN = frozenset(
+    {
+        *("_values", "_model", "_given_provider", "_settings", "_strict", "_retry"),
+        *("_reported", "_make", "_rulebook", "_provider_name", "_provider"),
+    }
+)
+"""The attributes of an LLM itself; whatever else one has, a subclass gave it."""
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
@@ -122,7 +131,7 @@ class LLM(Parameters):
 
     @property
     def model_name(self) -> str:
-        """Provider and model, as ``LLM(...)`` takes them."""
+        """Provider and model, as ``LLM(...)`` takes them where the provider is an installed one."""
         return f"{self._provider_name}:{self._model}"
 
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
@@ -236,9 +245,9 @@ class LLM(Parameters):
         """
         Close what this LLM holds open in the running event loop; a later call opens it anew.
 
-        Calls under way end first; the last of them closes. Connections that are
-        left open close when the event loop ends; a model in this process is freed
-        with the last LLM that uses it.
+        Calls that are under way go on, and the last of them closes. Connections
+        that are left open close when the event loop ends; a model in this process
+        is freed with the last LLM that uses it.
         """
         await self._provider.aclose()
 
@@ -282,7 +291,7 @@ class LLM(Parameters):
                 "retry": self._retry,
                 "provider": self._given_provider,
             },
-            "attributes": {name: value for name, value in vars(self).items() if not name.startswith("_")},
+            "attributes": {name: value for name, value in vars(self).items() if name not in OWN},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -293,12 +302,15 @@ class LLM(Parameters):
         """A copy stays in this process, so it keeps the key."""
         state = self.__getstate__()
         state["specification"] |= self._settings
-        copy = type(self).__new__(type(self))
-        copy.__setstate__(state)
-        return copy
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(state)
+        return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.__copy__()
+        twin = self.__copy__()
+        attributes = self.__getstate__()["attributes"]
+        vars(twin).update(copy.deepcopy(attributes, memo))
+        return twin
 
     async def _opened(self) -> Provider:
         provider = self._make()
@@ -321,12 +333,19 @@ class LLM(Parameters):
         return call
 
     def _report(self, call: Prepared) -> None:
-        """Log each kind of adjustment once: a million seeds that are dropped are one line."""
+        """Log each kind of adjustment once, without its values: they may be prompts, or a million seeds."""
         for adjustment in call.adjustments:
             kind = (adjustment.parameter, adjustment.verdict, adjustment.reason)
             if kind not in self._reported:
                 self._reported.add(kind)
-                _log.warn("parameter_adjusted", model=self.model_name, adjustment=str(adjustment))
+                parameter, verdict, reason = kind
+                _log.warn(
+                    "parameter_adjusted",
+                    model=self.model_name,
+                    parameter=parameter,
+                    verdict=verdict,
+                    reason=reason,
+                )
 
     def _finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
         """Add to *response* what only the core knows."""

@@ -55,7 +55,7 @@ class PerLoop(Generic[T]):
 
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[T]:
-        """Use this loop's value; if it is closed meanwhile, that waits for the end of this use."""
+        """Use this loop's value; where it is closed meanwhile, the last to use it closes it."""
         lease = await self._taken()
         try:
             yield lease.value

@@ -10,7 +10,7 @@ from typing import Self
 import anyio
 
 from ._stops import StopMatcher
-from ._types import Response
+from ._types import FinishReason, Response
 from .provider import Answer, Delta
 
 
@@ -53,10 +53,17 @@ class Stream(AsyncIterator[str]):
 
     async def __anext__(self) -> str:
         piece, self._first = self._first, ""
-        while not piece and self._response is None:
-            piece = self._take(await self._next_delta())
-            if self._matcher.matched is not None:
-                await self.stop()
+        try:
+            while not piece and self._response is None:
+                piece = self._take(await self._next_delta())
+                if self._matcher.matched is not None:
+                    await self.stop()
+        except anyio.get_cancelled_exc_class():
+            self.leave()
+            raise
+        except Exception:
+            self.leave("error")
+            raise
         if not piece:
             raise StopAsyncIteration
 
@@ -73,15 +80,15 @@ class Stream(AsyncIterator[str]):
         The whole response, once the last piece has come.
 
         Before that, what has come so far, with the finish reason ``"unknown"``;
-        of a stream that was left early, ``"cancelled"``.
+        of a stream that was left early, ``"cancelled"``; of one that failed, ``"error"``.
         """
         return self._response or self._finish(self._answer.so_far("unknown"))
 
-    def leave(self) -> None:
+    def leave(self, finish_reason: FinishReason = "cancelled") -> None:
         """Note that nobody takes any more: what has come by now is all."""
         self._first = ""
         if self._response is None:
-            self._response = self._finish(self._answer.so_far("cancelled"))
+            self._response = self._finish(self._answer.so_far(finish_reason))
 
     async def stop(self) -> None:
         """Let the provider end the call: a generator that is left early must be closed, not dropped."""
@@ -89,12 +96,8 @@ class Stream(AsyncIterator[str]):
             await aclose()
 
     async def _next_delta(self) -> Delta | None:
-        try:
-            with self._guard():
-                return await anext(self._deltas, None)
-        except anyio.get_cancelled_exc_class():
-            self.leave()
-            raise
+        with self._guard():
+            return await anext(self._deltas, None)
 
     def _take(self, delta: Delta | None) -> str:
         """Take in an event, or the end (None); return the text that now surely belongs to the answer."""

@@ -27,7 +27,7 @@ class _Pool:
     """The connections of one event loop, and what closes them when it ends."""
 
     client: httpx2.AsyncClient
-    hook: AsyncGenerator[None]
+    hook: AsyncGenerator[None] | None = None
 
 
 async def acquire() -> httpx2.AsyncClient:
@@ -50,7 +50,14 @@ async def _opened() -> _Pool:
         follow_redirects=False,
         event_hooks={"response": [_refuse_redirect]},
     )
-    return _Pool(client, await at_loop_end(client.aclose))
+    pool = _Pool(client)
+
+    async def ended() -> None:
+        pool.hook = None  # It knows its loop: kept, it would keep that alive for ever.
+        await client.aclose()
+
+    pool.hook = await at_loop_end(ended)
+    return pool
 
 
 async def _refuse_redirect(response: httpx2.Response) -> None:
@@ -75,7 +82,8 @@ def _shown(url: httpx2.URL) -> str:
 
 
 async def _closed(pool: _Pool) -> None:
-    await pool.hook.aclose()
+    if pool.hook is not None:
+        await pool.hook.aclose()
 
 
 _pools = PerLoop(_opened, _closed)

@@ -70,6 +70,7 @@ class HTTPProvider(Provider):
         self.headers = checked_headers(headers)
         self._pool: httpx2.AsyncClient | None = None
         self._client: Client | None = None
+        self._sent_key: str | None = None
 
     @property
     def key(self) -> str | None:
@@ -118,6 +119,7 @@ class HTTPProvider(Provider):
 
     async def aopen(self) -> None:
         self._pool = await acquire()
+        self._sent_key = self.key  # The environment may change; the client keeps what it was made with.
         self._client = self.client(self._pool)
 
     async def complete(self, request: Request) -> Response:
@@ -135,7 +137,7 @@ class HTTPProvider(Provider):
             await release()
 
     def secrets(self) -> Iterable[str]:
-        return [secret for secret in (self.key, *self.headers.values()) if secret]
+        return [secret for secret in (self._sent_key, *self.headers.values()) if secret]
 
     @asynccontextmanager
     async def _asked(self, request: Request, *, stream: bool) -> AsyncGenerator[httpx2.Response]:
@@ -161,4 +163,5 @@ class HTTPProvider(Provider):
 
 
 def _is_json(answer: httpx2.Response) -> bool:
-    return answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind.endswith(("/json", "+json"))

@@ -82,7 +82,8 @@ class WireAnswer(msgspec.Struct):
 
 
 class EventDelta(msgspec.Struct):
-    text: str | None = None
+    type: str | None = None
+    text: Any = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
 
@@ -162,8 +163,8 @@ class Reader:
 
         if event.type == "message_start" and event.message is not None:
             self._usage, self._model = _counts(event.message.usage), event.message.model
-        elif event.type == "content_block_delta" and event.delta is not None and event.delta.text:
-            return [Delta(text=event.delta.text, model=self._model, request_id=self._request_id)]
+        elif event.type == "content_block_delta" and event.delta and event.delta.type == "text_delta":
+            return [Delta(text=str(event.delta.text), model=self._model, request_id=self._request_id)]
         elif event.type == "message_delta":
             self._last = event.delta or self._last
             self._usage = self._usage.updated(_counts(event.usage))

@@ -65,7 +65,7 @@ class Part(msgspec.Struct):
 
 class WireMessage(msgspec.Struct):
     content: str | list[Part] | None = None
-    refusal: str | None = None
+    refusal: Any = None
 
 
 class WireChoice(msgspec.Struct):
@@ -73,7 +73,7 @@ class WireChoice(msgspec.Struct):
     message: WireMessage | None = None
     delta: WireMessage | None = None
     finish_reason: str | None = None
-    stop_reason: str | int | None = None
+    stop_reason: Any = None
     """vLLM's word for the stop token that matched; a number is a token's."""
 
 
@@ -87,9 +87,9 @@ class Completion(msgspec.Struct):
     """A whole answer, or one chunk of a streamed one."""
 
     choices: list[WireChoice] | None = None
-    model: str | None = None
+    model: Any = None
     usage: msgspec.Raw = msgspec.Raw(b"{}")
-    error: WireError | str | None = None
+    error: WireError | str | bool | None = None
     """Some servers answer 200 and only then find out; so do streams."""
 
 
@@ -125,7 +125,7 @@ def response(content: bytes, errors: ErrorTable, *, request_id: str | None) -> R
             for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
         ),
         usage=_usage(answer),
-        model=answer.model or "",
+        model=_word(answer.model) or "",
         request_id=request_id,
         raw=msgspec.json.decode(content),
     )
@@ -152,7 +152,7 @@ class Reader:
                 index=choice.index or 0,
                 finish_reason=_finish_reason(choice, choice.delta),
                 matched_stop=_matched_stop(choice),
-                model=chunk.model,
+                model=_word(chunk.model),
                 request_id=self._request_id,
             )
             for choice in chunk.choices or ()
@@ -160,17 +160,17 @@ class Reader:
         self._begun.update(delta.index for delta in brought)
         self._ended.update(delta.index for delta in brought if delta.finish_reason)
         if (usage := _usage(chunk)) is not None:
-            brought.append(Delta(usage=usage, model=chunk.model, request_id=self._request_id))
+            brought.append(Delta(usage=usage, model=_word(chunk.model), request_id=self._request_id))
         return brought
 
 
 def _sound(content: bytes | str, errors: ErrorTable, request_id: str | None) -> Completion:
     """Return what *content* holds, or raise the error that it is, whatever its status said."""
     answer = completion_decoder.decode(content)
-    if answer.error is None:
+    error = WireError(answer.error) if isinstance(answer.error, str) else answer.error
+    if not isinstance(error, WireError) or not (error.message or error.code or error.type):
         return answer
 
-    error = WireError(answer.error) if isinstance(answer.error, str) else answer.error
     status = error.code if isinstance(error.code, int) else None
     code = error.code if isinstance(error.code, str) else error.type
     message = error.message or "the answer is an error"
@@ -190,14 +190,14 @@ def _message(message: Message) -> dict[str, str]:
 
 
 def _text(message: WireMessage | None) -> str:
-    said = (message.content or message.refusal or "") if message else ""
+    said = (message.content or _word(message.refusal) or "") if message else ""
     return said if isinstance(said, str) else "".join(part.text or "" for part in said)
 
 
 def _finish_reason(choice: WireChoice, message: WireMessage | None) -> FinishReason | None:
     if choice.finish_reason is None:
         return None
-    if message and message.refusal:
+    if message and _word(message.refusal):
         return "refusal"
     if _matched_stop(choice) is not None:
         return "stop_sequence"
@@ -205,4 +205,9 @@ def _finish_reason(choice: WireChoice, message: WireMessage | None) -> FinishRea
 
 
 def _matched_stop(choice: WireChoice) -> str | None:
-    return choice.stop_reason if isinstance(choice.stop_reason, str) else None
+    return _word(choice.stop_reason)
+
+
+def _word(value: Any) -> str | None:
+    """Return *value* if it is a text: what only goes along must not cost the answer."""
+    return value if isinstance(value, str) else None

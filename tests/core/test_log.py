@@ -25,7 +25,8 @@ def test_an_adjustment_is_a_line_in_the_log(lines):
     LLM("m", provider=FakeProvider, rules=RULES).run("x", temperature=2)
 
     assert lines() == [
-        "parameter_adjusted model='FakeProvider:m' adjustment='clamped temperature (2 -> 1): accepts 0 to 1'"
+        "parameter_adjusted model='FakeProvider:m' "
+        "parameter='temperature' verdict='clamped' reason='accepts 0 to 1'"
     ]
 
 
@@ -74,7 +75,9 @@ def test_lines_go_to_structlog_where_that_is_configured(lines):
             "event": "parameter_adjusted",
             "log_level": "warning",
             "model": "FakeProvider:m",
-            "adjustment": "dropped seed (1): cannot be seeded",
+            "parameter": "seed",
+            "verdict": "dropped",
+            "reason": "cannot be seeded",
         }
     ]
     assert lines() == []
@@ -95,3 +98,12 @@ llm = LLM("m", provider=FakeProvider, rules={{}})
     )
 
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_prompt_is_in_no_log_line(lines):
+    LLM("m", provider=FakeProvider, rules={}).run(
+        "secret task", system_prompt="secret role", stop_token="secret"
+    )
+
+    assert len(lines()) == 2
+    assert "secret" not in "".join(lines())

@@ -63,6 +63,21 @@ def test_a_subclass_arrives_as_itself():
     assert type(pickle.loads(pickle.dumps(Loud("m", provider=FakeProvider)))) is Loud
 
 
+class Remembering(LLM):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self._notes = ["a"]
+
+
+def test_a_subclass_keeps_what_it_has_of_its_own():
+    llm = Remembering("m", provider=Keyed)
+
+    deep, arrived = copy.deepcopy(llm), pickle.loads(pickle.dumps(llm))
+    deep._notes.append("b")
+
+    assert (llm._notes, deep._notes, arrived._notes) == (["a"], ["a", "b"], ["a"])
+
+
 class Loud(LLM):
     pass
 

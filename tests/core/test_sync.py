@@ -53,9 +53,13 @@ def script(tmp_path):
 
 
 PREAMBLE = """
+import signal
 import sys
 
 import anyio
+
+# A test run in the background of a shell has Ctrl-C switched off, and so have its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from asyncllm import LLM
 from asyncllm.testing import FakeProvider
@@ -331,7 +335,8 @@ def test_a_stream_that_is_still_open_does_not_keep_a_program_from_ending(script)
     code, out, err = finished(process)
 
     assert (code, err) == (0, "")
-    assert sorted(out) == ["cancelled", "ok", "waiting"]
+    # Two threads print: their words may share a line.
+    assert all(word in "".join(out) for word in ("cancelled", "ok", "waiting"))
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Ctrl-C by a signal")

@@ -1,10 +1,15 @@
 """The connections that providers share, one pool in each event loop."""
 
+import gc
+import weakref
+
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.lowlevel import current_token
 
-from asyncllm import http
+from asyncllm import LLM, http
+from asyncllm.testing import ScriptedServer, openai_answer
 
 pytestmark = pytest.mark.anyio
 
@@ -51,3 +56,21 @@ async def test_all_who_take_the_pool_share_it_until_the_last_gives_it_back():
     assert not one.is_closed
     await http.release()
     assert one.is_closed
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_event_loop_that_has_ended_is_forgotten(backend):
+    with ScriptedServer() as server:
+        server.reply(openai_answer("ok"))
+        llm = LLM("openai:m", base_url=server.url + "/v1")
+        loops = []
+
+        async def ask():
+            loops.append(weakref.ref(current_token().native_token))
+            await llm.arun("?")
+
+        for _ in range(3):
+            anyio.run(ask, backend=backend)
+        gc.collect()
+
+    assert [loop() for loop in loops] == [None] * 3
