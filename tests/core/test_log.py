@@ -25,8 +25,10 @@ def test_an_adjustment_is_a_line_in_the_log(lines):
     LLM("m", provider=FakeProvider, rules=RULES).run("x", temperature=2)
 
     assert lines() == [
-        "parameter_adjusted model='FakeProvider:m' "
-        "parameter='temperature' verdict='clamped' reason='accepts 0 to 1'"
+        (
+            "parameter_adjusted model='FakeProvider:m' "
+            "parameter='temperature' verdict='clamped' reason='accepts 0 to 1'"
+        )
     ]
 
 
