@@ -114,9 +114,6 @@ class Waiting(Provider):
     def rules(self, model, params):
         return {"stop_token": Emulated()}
 
-    async def stream(self, request):
-        raise NotImplementedError
-
     async def complete(self, request):
         self.asked.set()
         try:
