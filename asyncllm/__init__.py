@@ -1,13 +1,17 @@
 """Ask any language model, asynchronously first."""
 
 from ._llm import LLM
+from ._plan import Plan
+from ._policy import Policy
 from ._registry import available
 from ._retry import Retry
+from ._several import Answers, Tally
 from ._stream import Stream
 from ._sync import BlockingStream
 from ._types import (
     Adjustment,
     Choice,
+    Count,
     FinishReason,
     Message,
     Part,
@@ -16,6 +20,7 @@ from ._types import (
     Role,
     Text,
     Timing,
+    TokenLogprob,
     Usage,
     Verdict,
 )
@@ -52,12 +57,14 @@ BaseLLM = LLM
 __all__ = [
     "LLM",
     "Adjustment",
+    "Answers",
     "AuthenticationFailed",
     "BaseLLM",
     "BlockingStream",
     "Choice",
     "ConfigurationError",
     "ContextLengthExceeded",
+    "Count",
     "Effort",
     "FinishReason",
     "IncompleteResponse",
@@ -71,6 +78,8 @@ __all__ = [
     "ModelNotFound",
     "Params",
     "Part",
+    "Plan",
+    "Policy",
     "Prompt",
     "ProviderError",
     "ProviderNotInstalled",
@@ -81,9 +90,11 @@ __all__ = [
     "Retry",
     "Role",
     "Stream",
+    "Tally",
     "Text",
     "TimedOut",
     "Timing",
+    "TokenLogprob",
     "Unavailable",
     "UnexpectedResponse",
     "UnknownModel",

@@ -6,7 +6,7 @@ import copy
 import functools
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal, Self, Unpack, cast, overload
@@ -14,27 +14,38 @@ from typing import Any, Literal, Self, Unpack, cast, overload
 import anyio
 
 from . import _log
-from ._ask import ask, begin
+from ._ask import ask, begin, count
 from ._batch import map_bounded
+from ._deadline import Deadline
+from ._kinds import Whole
 from ._loop import CLOSING, PerLoop
 from ._parameters import Parameters
-from ._prepare import Prepared, check_tasks, messages_of, prepare, refuse
+from ._plan import Plan
+from ._policy import Policy, checked_policies, checked_rules, refuse, reported
+from ._prepare import Prepared, prepare
 from ._registry import check_settings, find
 from ._retry import Retry
+from ._several import TALLIES, Answers, Tallies, together
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
-from ._types import Prompt, Response, Timing
-from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, Whole, checked, unknown
-from .errors import InvalidParameter, LLMError
-from .provider import Provider
+from ._tasks import check_tasks
+from ._types import Adjustment, Count, Prompt, Response, Role, Timing
+from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, unknown
+from .errors import InvalidParameter, LLMError, UnsupportedParameter
+from .provider import Provider, Request, estimated
+from .rules import Rules
 
 OWN = frozenset(
     {
-        *("_values", "_model", "_given_provider", "_settings", "_strict", "_retry"),
+        *("_values", "_model", "_given_provider", "_settings", "_strict", "_policy", "_retry"),
+        *("_like", "_rules"),
         *("_reported", "_make", "_rulebook", "_provider_name", "_provider"),
     }
 )
 """The attributes of an LLM itself; whatever else one has, a subclass gave it."""
+
+CALLS_AT_ONCE = 16
+"""How many of the answers to one task are asked for at a time, at most."""
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
@@ -60,6 +71,19 @@ class LLM(Parameters):
             provider would not do just what was asked, instead of listing the
             difference in ``response.adjustments``.
 
+        policy:
+            What to do, parameter by parameter, where the provider does not take
+            one as asked: ``"adapt"`` and report it, ``"require"`` (as *strict* does
+            for all), or ``"ignore"``: adapt, and report nothing.
+
+        like:
+            Treat the model like this one: for a model that is in no table yet,
+            or stands behind a name of its own.
+
+        rules:
+            Rows that hold in place of the provider's own, parameter by parameter;
+            see :mod:`asyncllm.rules`.
+
         retry: How long to keep trying.
 
         provider:
@@ -78,18 +102,40 @@ class LLM(Parameters):
         *,
         model_name: str | None = None,
         max_tokens: int | None = None,
+        max_length: int | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
+        do_sample: bool | None = None,
         seed: int | None = None,
+        num_return_sequences: int | None = None,
+        num_beams: int | None = None,
+        beam_width: int | None = None,
+        length_penalty: float | None = None,
+        early_stopping: bool | Literal["never"] | None = None,
         frequency_penalty: float | None = None,
         presence_penalty: float | None = None,
         repetition_penalty: float | None = None,
         repition_penalty: float | None = None,
+        logit_bias: Mapping[int, float] | None = None,
+        logprobs: int | None = None,
         stop_token: str | Sequence[str] | None = None,
+        eos_token_id: int | Sequence[int] | None = None,
+        bos_token_id: int | None = None,
+        pad_token_id: int | None = None,
         system_prompt: str | None = None,
+        role: Role | None = None,
         reasoning_effort: Effort | None = None,
+        thinking_budget: int | None = None,
+        response_format: Literal["json"] | Mapping[str, Any] | type | None = None,
+        device: str | None = None,
+        timeout: float | None = None,
+        provider_options: Mapping[str, Mapping[str, Any]] | None = None,
         strict: bool = False,
+        policy: Mapping[str, Policy] | None = None,
+        like: str | None = None,
+        rules: Rules | None = None,
         retry: Retry | None = None,
         provider: Callable[..., Provider] | None = None,
         **settings: Any,
@@ -99,33 +145,27 @@ class LLM(Parameters):
                 f"model and model_name are one parameter: got {model!r} and {model_name!r}"
             )
 
-        super().__init__(
-            {
-                "max_tokens": max_tokens,
-                "temperature": temperature,
-                "top_k": top_k,
-                "top_p": top_p,
-                "seed": seed,
-                "frequency_penalty": frequency_penalty,
-                "presence_penalty": presence_penalty,
-                "repetition_penalty": repetition_penalty,
-                "repition_penalty": repition_penalty,
-                "stop_token": stop_token,
-                "system_prompt": system_prompt,
-                "reasoning_effort": reasoning_effort,
-            }
-        )
+        given = locals()
+        super().__init__({name: given[name] for name in (*PARAMETERS, *ALIASES)})
         source = find(model_name if model is None else model, provider)
         check_settings(settings, source.maker, known=inspect.signature(LLM).parameters)
         self._model = source.model
         self._given_provider = provider
         self._settings = settings
         self._strict = strict
+        self._policy = checked_policies(policy or {})
+        self._like = like
+        self._rules = checked_rules(rules or {})
         self._retry = Retry() if retry is None else retry
         self._reported: set[tuple[str, ...]] = set()
         self._make = functools.partial(source.maker, **settings)
         self._rulebook = self._make()
-        _check_kinds(strict=(strict, bool), retry=(self._retry, Retry), provider=(self._rulebook, Provider))
+        _check_kinds(
+            strict=(strict, bool),
+            like=(like, str | None),
+            retry=(self._retry, Retry),
+            provider=(self._rulebook, Provider),
+        )
         self._provider_name = source.provider or type(self._rulebook).__name__
         self._provider: PerLoop[Provider] = PerLoop(self._opened, _closed, keep=True)
 
@@ -154,9 +194,11 @@ class LLM(Parameters):
         """Ask once and return the answer with all that is known of it. Otherwise like :meth:`arun`."""
         began = time.perf_counter()
         call = self._prepared(task, params)
-        async with self._provider.use() as provider:
-            response, attempts = await self._retry(functools.partial(ask, provider, call))
-        return self._finished(call, began, attempts, response)
+        with Deadline(call.timeout)():
+            async with self._provider.use() as provider:
+                call = await self._counted(provider, call, task, params)
+                response = await self._answer(provider, call, call.requests)
+        return self._finished(call, began, response)
 
     @asynccontextmanager
     async def astream(self, task: Prompt, **params: Unpack[Params]) -> AsyncGenerator[Stream]:
@@ -176,9 +218,15 @@ class LLM(Parameters):
         """
         began = time.perf_counter()
         call = self._prepared(task, params)
+        deadline = Deadline(call.timeout)
         async with self._provider.use() as provider, AsyncExitStack() as stack:
-            stream, attempts = await self._retry(functools.partial(begin, stack, provider, call))
-            stream.begun(functools.partial(self._finished, call, began, attempts))
+            with deadline():
+                call = await self._counted(provider, call, task, params)
+                opened = functools.partial(begin, stack, provider, call, call.request, deadline)
+                stream, attempts = await self._retry(opened)
+            finish = functools.partial(self._finished, call, began, attempts=attempts)
+            others = functools.partial(self._others, provider, call)
+            stream.begun(finish, others if call.requests[1:] else None)
             try:
                 yield stream
             finally:
@@ -192,7 +240,7 @@ class LLM(Parameters):
         max_concurrency: int = ...,
         return_errors: Literal[False] = ...,
         **params: Unpack[Params],
-    ) -> list[str]: ...
+    ) -> Answers[str]: ...
 
     @overload
     async def abatch_run(
@@ -202,7 +250,7 @@ class LLM(Parameters):
         max_concurrency: int = ...,
         return_errors: Literal[True],
         **params: Unpack[Params],
-    ) -> list[str | LLMError]: ...
+    ) -> Answers[str | LLMError]: ...
 
     async def abatch_run(
         self,
@@ -211,9 +259,11 @@ class LLM(Parameters):
         max_concurrency: int = 16,
         return_errors: bool = False,
         **params: Unpack[Params],
-    ) -> list[str] | list[str | LLMError]:
+    ) -> Answers[str] | Answers[str | LLMError]:
         """
         Ask every task and return the texts, in the tasks' order.
+
+        What was adjusted on the way, and how often, is in the list's ``adjustments``.
 
         Args:
             tasks: Texts or conversations; taken from the iterable only as fast as they are asked.
@@ -238,8 +288,39 @@ class LLM(Parameters):
                     return error
                 raise
 
+        tallies = Tallies()
+        token = TALLIES.set(tallies)
+        try:
+            answers = Answers(await map_bounded(one, tasks, limit=limit))
+        finally:
+            TALLIES.reset(token)
+        answers.adjustments = tallies.all()
         # Which of the two lists it is, return_errors says: the overloads tell the caller.
-        return cast("list[str]", await map_bounded(one, tasks, limit=limit))
+        return cast("Answers[str]", answers)
+
+    def plan(self, task: Prompt, **params: Unpack[Params]) -> Plan:
+        """
+        Return what a call would send, and what would become of each parameter; nothing is sent.
+
+        ``max_length`` is shown by an estimate of the prompt. Where the call would
+        be refused (``strict``, ``policy``), the plan says so instead of raising.
+        """
+        call = self._applied(task, params)
+        if call.length is not None:
+            call = self._applied(task, params, estimated(call.request))
+        refusal = None
+        try:
+            refuse(call.verdicts, self._policy, strict=self._strict)
+        except UnsupportedParameter as error:
+            refusal = error
+        return Plan(
+            provider=self._provider_name,
+            model=self._model,
+            sent=tuple(self._rulebook.wire(request) for request in call.requests),
+            verdicts=call.verdicts,
+            adjustments=reported(call.verdicts, self._policy),
+            refusal=refusal,
+        )
 
     async def aclose(self) -> None:
         """
@@ -270,7 +351,8 @@ class LLM(Parameters):
         self.close()
 
     def __repr__(self) -> str:
-        parameters = "".join(f", {name}={value!r}" for name, value in self._values.items())
+        values = self._values
+        parameters = "".join(f", {name}={values[name]!r}" for name in PARAMETERS if name in values)
         return f"{type(self).__name__}({self.model_name!r}{parameters})"
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -288,6 +370,9 @@ class LLM(Parameters):
                 **{name: value for name, value in self._settings.items() if name not in secret},
                 "model": self._model if self._given_provider else self.model_name,
                 "strict": self._strict,
+                "policy": self._policy,
+                "like": self._like,
+                "rules": self._rules,
                 "retry": self._retry,
                 "provider": self._given_provider,
             },
@@ -322,19 +407,55 @@ class LLM(Parameters):
             raise
         return provider
 
-    def _prepared(self, task: Prompt, params: Params) -> Prepared:
-        """Take a snapshot of the parameters and turn the call into the provider's words."""
-        asked = {**self._values, **checked(params)}
-        rules = self._rulebook.rules(self._model, cast("Params", asked))
-        call = prepare(self._model, messages_of(task), asked, rules)
-        if self._strict:
-            refuse(call.adjustments)
-        self._report(call)
+    def _prepared(self, task: Prompt, params: Params, count: Count | None = None) -> Prepared:
+        """Turn the call into the provider's words; raise or report what is not just as asked."""
+        call = self._applied(task, params, count)
+        refuse(call.verdicts, self._policy, strict=self._strict)
+        self._report(reported(call.verdicts, self._policy))
         return call
 
-    def _report(self, call: Prepared) -> None:
+    def _applied(self, task: Prompt, params: Params, count: Count | None = None) -> Prepared:
+        """Take a snapshot of the parameters and apply the rules to it."""
+        return prepare(
+            task,
+            {**self._values, **checked(params)},
+            self._rulebook_for,
+            provider=self._provider_name,
+            model=self._model,
+            count=count,
+        )
+
+    def _rulebook_for(self, asked: Mapping[str, Any]) -> Rules:
+        rules = self._rulebook.rules(self._like or self._model, cast("Params", asked))
+        return {**rules, **self._rules} if self._rules else rules
+
+    async def _counted(self, provider: Provider, call: Prepared, task: Prompt, params: Params) -> Prepared:
+        """Where the prompt has to be counted first, count it and prepare the call with what that leaves."""
+        if call.length is None:
+            return call
+
+        tokens, _ = await self._retry(functools.partial(count, provider, call.request))
+        return self._prepared(task, params, tokens)
+
+    async def _answer(self, provider: Provider, call: Prepared, requests: Sequence[Request]) -> Response:
+        """Ask with each of *requests*, trying again on its own account; return the answers as one."""
+
+        async def one(request: Request) -> Response:
+            response, attempts = await self._retry(functools.partial(ask, provider, call, request))
+            return replace(response, attempts=attempts)
+
+        if len(requests) == 1:
+            return await one(requests[0])
+        return together(await map_bounded(one, requests, limit=CALLS_AT_ONCE))
+
+    async def _others(self, provider: Provider, call: Prepared, first: Response) -> Response:
+        """Get the answers that a stream could not bring, beside its own, which is *first*."""
+        others = await self._answer(provider, call, call.requests[1:])
+        return replace(together([first, others]), timing=first.timing)
+
+    def _report(self, adjustments: tuple[Adjustment, ...]) -> None:
         """Log each kind of adjustment once, without its values: they may be prompts, or a million seeds."""
-        for adjustment in call.adjustments:
+        for adjustment in adjustments:
             kind = (adjustment.parameter, adjustment.verdict, adjustment.reason)
             if kind not in self._reported:
                 self._reported.add(kind)
@@ -347,25 +468,30 @@ class LLM(Parameters):
                     reason=reason,
                 )
 
-    def _finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
+    def _finished(
+        self, call: Prepared, began: float, response: Response, *, attempts: int | None = None
+    ) -> Response:
         """Add to *response* what only the core knows."""
+        adjustments = reported(call.verdicts, self._policy)
+        if (tallies := TALLIES.get()) is not None:
+            tallies.add(adjustments)
         total, first = time.perf_counter() - began, None
         if response.timing is not None and response.timing.first_token is not None:
             first = total - response.timing.total + response.timing.first_token
         return replace(
             response,
             timing=Timing(total=total, first_token=first),
-            adjustments=call.adjustments,
-            attempts=attempts,
+            adjustments=adjustments,
+            attempts=response.attempts if attempts is None else attempts,
             provider=self._provider_name,
             model=response.model or self._model,
         )
 
 
-def _check_kinds(**given: tuple[object, type]) -> None:
+def _check_kinds(**given: tuple[object, Any]) -> None:
     for name, (value, kind) in given.items():
         if not isinstance(value, kind):
-            raise InvalidParameter(f"{name} takes a {kind.__name__}; got {value!r}")
+            raise InvalidParameter(f"{name} takes a {getattr(kind, '__name__', kind)}; got {value!r}")
 
 
 async def _closed(provider: Provider) -> None:

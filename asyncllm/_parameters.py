@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 
+from ._types import Role
 from ._vocabulary import ALIASES, PARAMETERS, Effort, checked
 
 T = TypeVar("T")
@@ -37,17 +38,36 @@ class Parameters:
     """What holds for every call, unless the call says otherwise."""
 
     max_tokens = Attribute[int]()
+    max_length = Attribute[int]()
     temperature = Attribute[float]()
     top_k = Attribute[int]()
     top_p = Attribute[float]()
+    min_p = Attribute[float]()
+    do_sample = Attribute[bool]()
     seed = Attribute[int]()
+    num_return_sequences = Attribute[int]()
+    num_beams = Attribute[int]()
+    beam_width = Attribute[int]()
+    length_penalty = Attribute[float]()
+    early_stopping = Attribute[bool | Literal["never"]]()
     frequency_penalty = Attribute[float]()
     presence_penalty = Attribute[float]()
     repetition_penalty = Attribute[float]()
     repition_penalty = Attribute[float]()
+    logit_bias = Attribute[Mapping[int, float]]()
+    logprobs = Attribute[int]()
     stop_token = Attribute[str | Sequence[str]]()
+    eos_token_id = Attribute[int | Sequence[int]]()
+    bos_token_id = Attribute[int]()
+    pad_token_id = Attribute[int]()
     system_prompt = Attribute[str]()
+    role = Attribute[Role]()
     reasoning_effort = Attribute[Effort]()
+    thinking_budget = Attribute[int]()
+    response_format = Attribute[Literal["json"] | Mapping[str, Any] | type]()
+    device = Attribute[str]()
+    timeout = Attribute[float]()
+    provider_options = Attribute[Mapping[str, Mapping[str, Any]]]()
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._values = checked(given)

@@ -1,121 +1,151 @@
-"""Turn a caller's words into a provider's: parameters x rules -> a request, and what is left to do."""
+"""Turn a caller's words into a provider's: parameters x rules -> requests, and what is left to do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, TypeAlias, cast
 
-from ._types import Adjustment, Message, Prompt, Role
-from .errors import InvalidTask, UnsupportedParameter
+from ._length import Settled, fitted
+from ._tasks import messages_of
+from ._types import Adjustment, Count, Prompt, Role
+from ._vocabulary import PARAMETERS, consistent
 from .provider import Request
-from .rules import Applied, Required, Rules, Unsupported
+from .rules import Applied, Inapplicable, Required, Rule, Rules, Unsupported, completed
 
-ROLES: tuple[str, ...] = get_args(Role)
+SEEDS = 2**63
+"""How many seeds there are."""
+
+Rulebook: TypeAlias = Callable[[Mapping[str, Any]], Rules]
+"""The rules that hold under some parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A request ready to send, and what is left to do when the answer comes."""
+    """Requests ready to send, and what is left to do before and after."""
 
-    request: Request
+    requests: tuple[Request, ...]
+    """One for each time that the provider has to be asked."""
+    choices: int
+    """How many texts each answer will hold."""
     stops: tuple[str, ...]
-    """Stop tokens to look for in the answer."""
-    adjustments: tuple[Adjustment, ...]
-    """What differs from what was asked."""
+    """Stop tokens to look for in the answers."""
+    length: int | None
+    """What prompt and answer may come to together; the prompt is not counted yet."""
+    timeout: float | None
+    """Seconds that it may all take."""
+    verdicts: tuple[Adjustment, ...]
+    """What became of each parameter."""
+
+    @property
+    def request(self) -> Request:
+        """The request; the first of them where there are several."""
+        return self.requests[0]
 
 
-def prepare(model: str, messages: tuple[Message, ...], asked: Mapping[str, Any], rules: Rules) -> Prepared:
-    """Apply *rules* to what was *asked*, row by row."""
-    asked = {**asked, "model_name": model}
-    applied = [
-        rules.get(name, Unsupported()).apply(name, asked.get(name), asked) for name in _rows(asked, rules)
-    ]
+def prepare(
+    task: Prompt,
+    asked: Mapping[str, Any],
+    rulebook: Rulebook,
+    *,
+    provider: str,
+    model: str,
+    count: Count | None = None,
+) -> Prepared:
+    """
+    Apply the rules to what was *asked*, row by row.
+
+    Args:
+        task: What to ask.
+
+        asked: The parameters.
+
+        rulebook: The rules for them.
+
+        provider: The provider's name.
+
+        model: The model's.
+
+        count: The tokens of the prompt, once they are known: then ``length`` is settled.
+
+    Raises:
+        InvalidParameter: Two parameters contradict each other, or leave no room for an answer.
+        InvalidTask: There is nothing to ask.
+    """
+    given: dict[str, Any] = {**consistent(dict(asked)), "model_name": model}
+    limit = None if count is None else fitted(given["max_length"], count, given.get("max_tokens"))
+    asked = given if limit is None else {**given, **limit.options}
+    rules = completed(rulebook(asked), provider)
+    if limit is not None:
+        rules = {**rules, "max_length": Settled(limit)}
+    first = _applied(asked, rules, task)
+    calls = max(row.calls for row in first.values()) if first else 1
+    turns = [first, *(_applied(_seeded(asked, turn), rules, task) for turn in range(1, calls))]
+    rows = tuple(first.values())
     return Prepared(
-        request=Request(
-            model=model,
-            messages=(*(message for row in applied for message in row.leading), *messages),
-            options=_merged([row.options for row in applied]),
-            headers=_merged([row.headers for row in applied]),
-        ),
-        stops=tuple(stop for row in applied for stop in row.stops),
-        adjustments=_distinct(applied),
+        requests=tuple(_request(model, task, tuple(turn.values())) for turn in turns),
+        choices=max((row.choices for row in rows), default=1),
+        stops=tuple(stop for row in rows for stop in row.stops),
+        length=next((row.length for row in rows if row.length is not None), None),
+        timeout=asked.get("timeout"),
+        verdicts=_verdicts(first, given),
     )
 
 
-def refuse(adjustments: tuple[Adjustment, ...]) -> None:
-    """
-    Raise where something would not be done just as asked: for strict calls.
-
-    What is merely said otherwise (``translated``) is done just as asked.
-    """
-    lost = [adjustment for adjustment in adjustments if adjustment.verdict != "translated"]
-    if lost:
-        raise UnsupportedParameter(
-            "strict=True, and the provider would not do just what was asked: " + "; ".join(map(str, lost))
-        )
-
-
-def messages_of(task: Prompt) -> tuple[Message, ...]:
-    """
-    Return *task* as messages.
-
-    Raises:
-        InvalidTask: It is empty, or not a text, a message, or a sequence of messages.
-    """
-    messages = tuple(_message(turn) for turn in _turns(task))
-    if not any(message.text.strip() for message in messages):
-        raise InvalidTask(f"a task needs a text to ask; got {task!r}")
-
-    return messages
-
-
-def check_tasks(tasks: Any) -> None:
-    """
-    Raise where *tasks* is not several.
-
-    Raises:
-        InvalidTask: It is a single task, or none at all.
-    """
-    if isinstance(tasks, str | Message | Mapping):
-        raise InvalidTask(f"tasks is an iterable of tasks; for a single one write [{tasks!r}]")
-    if not isinstance(tasks, Iterable):
-        raise InvalidTask(f"tasks is an iterable of tasks; got a {type(tasks).__name__}")
-
-
-def _turns(task: Any) -> Any:
-    if isinstance(task, str):
-        return (Message("user", task),)
-    if isinstance(task, Message | Mapping):
-        return (task,)
-
-    try:
-        return iter(task)
-    except TypeError:
-        raise InvalidTask(f"a task is a text or a sequence of messages; got {type(task).__name__}") from None
-
-
-def _message(turn: Any) -> Message:
-    if isinstance(turn, Mapping):
-        fields = cast("Mapping[str, Any]", turn)
-        if set(fields) != {"role", "content"} or not isinstance(fields["content"], str):
-            raise InvalidTask(f"a message has a 'role' and a text as 'content'; got {turn!r}")
-        turn = Message(fields["role"], fields["content"])
-    if not isinstance(turn, Message):
-        raise InvalidTask(f"a task is a text or a sequence of messages; it holds a {type(turn).__name__}")
-    if turn.role not in ROLES:
-        raise InvalidTask(f"a message's role is one of {', '.join(ROLES)}; got {turn.role!r}")
-    try:
-        turn.text.encode()
-    except UnicodeEncodeError as exc:
-        raise InvalidTask(f"a message holds half of a character, which nothing could send: {exc}") from exc
-
-    return turn
-
-
-def _rows(asked: Mapping[str, Any], rules: Rules) -> list[str]:
+def _applied(asked: Mapping[str, Any], rules: Rules, task: Prompt) -> dict[str, Applied]:
+    """Apply the row of each parameter that was asked for, and of each that is required."""
     required = [name for name, rule in rules.items() if isinstance(rule, Required) and name not in asked]
-    return [name for name in asked if name != "model_name" or name in rules] + required
+    given = [name for name in asked if name not in {"model_name", "provider_options"}]
+    # What the caller says in the provider's own words comes last, and wins.
+    last = [name for name in ("model_name", "provider_options") if name in asked and name in rules]
+    return {
+        name: _row(name, asked, rules, task).apply(name, asked.get(name), asked)
+        for name in (*given, *required, *last)
+    }
+
+
+def _row(name: str, asked: Mapping[str, Any], rules: Rules, task: Prompt) -> Rule:
+    if name == "role" and not isinstance(task, str):
+        return Inapplicable("the task's messages have roles of their own")
+    for beside in PARAMETERS[name].idle if name in PARAMETERS and name in asked else ():
+        if beside.holds(asked[name], asked.get(beside.other)):
+            return Inapplicable(beside.reason)
+    return rules.get(name, Unsupported())
+
+
+def _seeded(asked: Mapping[str, Any], turn: int) -> Mapping[str, Any]:
+    """Return *asked* with the seed of another turn: answers to one seed would be one answer."""
+    return {**asked, "seed": (asked["seed"] + turn) % SEEDS} if "seed" in asked else asked
+
+
+def _request(model: str, task: Prompt, applied: tuple[Applied, ...]) -> Request:
+    leading = (message for row in applied for message in row.leading)
+    return Request(
+        model=model,
+        messages=(*leading, *messages_of(task, role=_role(applied))),
+        options=_merged([row.options for row in applied]),
+        headers=_merged([row.headers for row in applied]),
+    )
+
+
+def _role(applied: tuple[Applied, ...]) -> Role:
+    roles: list[Role] = [row.role for row in applied if row.role is not None]
+    return roles[0] if roles else "user"
+
+
+def _verdicts(named: Mapping[str, Applied], asked: Mapping[str, Any]) -> tuple[Adjustment, ...]:
+    """Return the verdicts of all rows; two that need the same thing to travel along say so once."""
+    every = (
+        verdict
+        for name, row in named.items()
+        for verdict in (
+            Adjustment(
+                parameter=name, verdict=row.verdict, asked=asked.get(name), sent=row.sent, reason=row.reason
+            ),
+            *row.besides,
+        )
+    )
+    return tuple({str(verdict): verdict for verdict in every}.values())
 
 
 def _merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -128,8 +158,3 @@ def _merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def _distinct(applied: list[Applied]) -> tuple[Adjustment, ...]:
-    """Two rows that need the same thing to travel along say so once."""
-    return tuple({str(change): change for row in applied for change in row.adjustments}.values())

@@ -10,7 +10,8 @@ import anyio
 import tenacity
 
 from . import _log
-from ._vocabulary import Number, Parameter, Whole
+from ._kinds import Number, Whole
+from ._vocabulary import Parameter
 from .errors import ProviderError
 
 R = TypeVar("R")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Self
 
 import anyio
 
+from ._deadline import Deadline
 from ._stops import StopMatcher
 from ._types import FinishReason, Response
 from .provider import Answer, Delta
@@ -20,6 +21,7 @@ class Stream(AsyncIterator[str]):
 
     An answer counts only once its closing event has come; one that is cut on
     its way raises :class:`~asyncllm.IncompleteResponse`, which holds what came.
+    Of several answers the first comes piece by piece; all are in the response.
     """
 
     def __init__(
@@ -27,24 +29,41 @@ class Stream(AsyncIterator[str]):
         deltas: AsyncIterator[Delta],
         *,
         stops: Iterable[str],
+        choices: int,
         guard: Callable[[], AbstractContextManager[None]],
+        deadline: Deadline,
     ) -> None:
         self._deltas = deltas
-        self._matcher = StopMatcher(stops)
+        self._stops = tuple(stops)
+        self._matchers: dict[int, StopMatcher] = {}
+        self._choices = choices
         self._guard = guard
+        self._deadline = deadline
         self._answer = Answer()
         self._first = ""
         self._response: Response | None = None
         self._finish: Callable[[Response], Response] = _as_it_is
+        self._follow: Callable[[Response], Awaitable[Response]] | None = None
 
     async def begin(self) -> Self:
         """Wait for the first piece: until it has come, nothing is lost by asking again."""
-        self._first = await anext(self, "")
+        self._first = await self._piece()
         return self
 
-    def begun(self, finish: Callable[[Response], Response]) -> None:
-        """Let *finish* add to the response what this room does not know: its times, what was adjusted."""
-        self._finish = finish
+    def begun(
+        self,
+        finish: Callable[[Response], Response],
+        follow: Callable[[Response], Awaitable[Response]] | None = None,
+    ) -> None:
+        """
+        Take over what this room does not know.
+
+        Args:
+            finish: Adds to the response its times, and what was adjusted.
+
+            follow: Gets the answers that have to be asked for besides this one, once it has come.
+        """
+        self._finish, self._follow = finish, follow
         if self._response is not None:
             self._response = finish(self._response)
 
@@ -53,17 +72,8 @@ class Stream(AsyncIterator[str]):
 
     async def __anext__(self) -> str:
         piece, self._first = self._first, ""
-        try:
-            while not piece and self._response is None:
-                piece = self._take(await self._next_delta())
-                if self._matcher.matched is not None:
-                    await self.stop()
-        except anyio.get_cancelled_exc_class():
-            self.leave()
-            raise
-        except Exception:
-            self.leave("error")
-            raise
+        if not piece:
+            piece = await self._piece()
         if not piece:
             raise StopAsyncIteration
 
@@ -87,6 +97,7 @@ class Stream(AsyncIterator[str]):
     def leave(self, finish_reason: FinishReason = "cancelled") -> None:
         """Note that nobody takes any more: what has come by now is all."""
         self._first = ""
+        self._follow = None
         if self._response is None:
             self._response = self._finish(self._answer.so_far(finish_reason))
 
@@ -95,22 +106,73 @@ class Stream(AsyncIterator[str]):
         if (aclose := getattr(self._deltas, "aclose", None)) is not None:
             await aclose()
 
+    async def _piece(self) -> str:
+        """Wait for the next piece of the first text; it is empty where the answer has ended."""
+        piece = ""
+        try:
+            with self._deadline():
+                while not piece and self._response is None:
+                    piece = self._take(await self._next_delta())
+                    if self._has_all:
+                        await self.stop()
+                if not piece and self._follow is not None and self._response is not None:
+                    follow, self._follow = self._follow, None
+                    self._response = await follow(self._response)
+        except anyio.get_cancelled_exc_class():
+            self.leave()
+            raise
+        except Exception:
+            self.leave("error")
+            raise
+        return piece
+
     async def _next_delta(self) -> Delta | None:
         with self._guard():
             return await anext(self._deltas, None)
 
+    @property
+    def _has_all(self) -> bool:
+        """Whether a stop token of ours has ended the last text that was still coming."""
+        found = any(matcher.matched is not None for matcher in self._matchers.values())
+        return found and self._answer.is_complete and self._answer.ended >= self._choices
+
     def _take(self, delta: Delta | None) -> str:
-        """Take in an event, or the end (None); return the text that now surely belongs to the answer."""
-        event = delta or Delta()
-        text = self._matcher.push(event.text)
-        if delta is None or delta.finish_reason is not None:
-            text += self._matcher.finish()
-        if (matched := self._matcher.matched) is not None:
-            event = replace(event, finish_reason="stop_sequence", matched_stop=matched)
-        self._answer.add(event if event.text == text else replace(event, text=text))
-        if delta is None or matched is not None:
+        """Take in an event, or the end (None); return what now surely belongs to the first text."""
+        if delta is None:
+            rest = [self._rest(index, matcher) for index, matcher in self._matchers.items()]
+            for event in rest:
+                self._answer.add(event)
             self._response = self._finish(self._answer.response())
-        return text
+            return "".join(event.text for event in rest if event.index == 0)
+
+        event = self._cut(delta)
+        self._answer.add(event)
+        if self._has_all:
+            self._response = self._finish(self._answer.response())
+        return event.text if event.index == 0 else ""
+
+    def _cut(self, delta: Delta) -> Delta:
+        """Return *delta* with the text that surely belongs to its answer."""
+        if not self._stops:
+            return delta
+
+        matcher = self._matchers.setdefault(delta.index, StopMatcher(self._stops))
+        was_matched = matcher.matched is not None
+        text = matcher.push(delta.text)
+        if delta.finish_reason is not None:
+            text += matcher.finish()
+        if was_matched:  # What the model says after its end says nothing about it.
+            return replace(delta, text="", finish_reason=None, matched_stop=None, logprobs=())
+        if matcher.matched is not None:
+            return replace(delta, text=text, finish_reason="stop_sequence", matched_stop=matcher.matched)
+        return replace(delta, text=text)
+
+    @staticmethod
+    def _rest(index: int, matcher: StopMatcher) -> Delta:
+        """Return what was held back of a text that ends here."""
+        text = matcher.finish()
+        reason: FinishReason | None = None if matcher.matched is None else "stop_sequence"
+        return Delta(index=index, text=text, finish_reason=reason, matched_stop=matcher.matched)
 
 
 def _as_it_is(response: Response) -> Response:

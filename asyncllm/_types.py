@@ -25,20 +25,21 @@ FinishReason: TypeAlias = Literal[
 ]  # fmt: skip
 """Why an answer ended, in one vocabulary for all providers."""
 
-Verdict: TypeAlias = Literal["translated", "clamped", "emulated", "dropped"]
-"""
-What became of a parameter that does not reach the provider just as it was asked.
+Verdict: TypeAlias = Literal[
+    "native",        # done just as asked: sent as it is, or nobody's business but asyncllm's
+    "renamed",       # sent under another name, or in another form
+    "translated",    # done as asked; something else had to be said besides, or otherwise
+    "clamped",       # sent, but moved to the nearest value that the provider accepts
+    "emulated",      # not sent: asyncllm does the work itself
+    "dropped",       # not sent, and nothing stands in for it
+    "inapplicable",  # not sent: there is nothing for it to do
+]  # fmt: skip
+"""What became of a parameter on its way to the provider."""
 
-``translated``
-    The provider does what was asked; something had to be said otherwise, or
-    besides, to have it.
-``clamped``
-    Sent, but moved to the nearest value that the provider accepts.
-``emulated``
-    Not sent: asyncllm does the work on what comes back.
-``dropped``
-    Not sent, and nothing stands in for it.
-"""
+DONE: frozenset[Verdict] = frozenset({"native", "renamed"})
+"""Verdicts of which there is nothing to report."""
+LOST: frozenset[Verdict] = frozenset({"clamped", "emulated", "dropped"})
+"""Verdicts with which the provider does not do just what was asked: what ``strict`` refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ Mappings with ``role`` and ``content`` will do for messages.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """A parameter that reached the provider otherwise than it was asked for."""
+    """What became of a parameter on its way to the provider."""
 
     parameter: str
     verdict: Verdict
@@ -113,6 +114,15 @@ class Adjustment:
     def __str__(self) -> str:
         change = f"{self.asked!r} -> {self.sent!r}" if self.sent is not None else f"{self.asked!r}"
         return f"{self.verdict} {self.parameter} ({change})" + (f": {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many tokens something is."""
+
+    tokens: int
+    exact: bool
+    """Whether the model's own tokenizer counted them; otherwise they are an estimate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,15 @@ class Usage:
         """The tokens of prompt and answer together."""
         return self.input_tokens + self.output_tokens
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -151,6 +170,17 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLogprob:
+    """A token, and how likely it was."""
+
+    token: str
+    logprob: float
+    """The natural logarithm of its probability."""
+    likeliest: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens in its place and their log probabilities, as many as were asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """One of the texts that a call returned."""
 
@@ -158,6 +188,8 @@ class Choice:
     finish_reason: FinishReason = "unknown"
     matched_stop: str | None = None
     """The stop token that ended the text, where that is known; it is not part of the text."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """The text's tokens and how likely they were, where ``logprobs`` was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,113 +3,41 @@
 from __future__ import annotations
 
 import difflib
-import math
-import numbers
-import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypedDict, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_type_hints
 
+from ._kinds import (
+    Biases,
+    Device,
+    Flag,
+    Kind,
+    Namespaces,
+    Number,
+    OneOf,
+    Schema,
+    String,
+    Strings,
+    Whole,
+    Wholes,
+)
+from ._types import Role
 from .errors import InvalidParameter, UnknownParameter
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-
-
-class Kind(Protocol):
-    """What a parameter's values may be; ``str()`` of it says so in words."""
-
-    def checked(self, value: Any) -> Any:
-        """Return *value* in its plain form; raise TypeError or ValueError where it is none of these."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """A whole number within a range."""
-
-    low: int
-    high: int | None = None
-
-    def checked(self, value: Any) -> int:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-        if number < self.low or (self.high is not None and number > self.high):
-            raise ValueError
-        return number
-
-    def __str__(self) -> str:
-        return f"a whole number of at least {self.low}" + (f" and at most {self.high}" if self.high else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A number within a range; *above* is a bound that itself does not belong to it."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    above: float = -math.inf
-
-    def checked(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError
-        number = float(value)
-        if not (self.low <= number <= self.high and number > self.above) or math.isinf(number):
-            raise ValueError
-        return value if isinstance(value, int) else number
-
-    def __str__(self) -> str:
-        if self.above > -math.inf:
-            return f"a number above {self.above:g}"
-
-        return f"a number from {self.low:g}" + (f" to {self.high:g}" if self.high < math.inf else " on")
+ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf:
-    """One of a few words."""
+class Beside:
+    """What a parameter is beside another: a contradiction, or idle."""
 
-    words: tuple[str, ...]
-
-    def checked(self, value: Any) -> str:
-        if not isinstance(value, str):
-            raise TypeError
-        return self.words[self.words.index(value)]
-
-    def __str__(self) -> str:
-        return "one of " + ", ".join(map(repr, self.words))
-
-
-@dataclass(frozen=True, slots=True)
-class String:
-    """Any text."""
-
-    def checked(self, value: Any) -> str:
-        if not isinstance(value, str):
-            raise TypeError
-        value.encode()  # A lone surrogate is no text: nothing could send it.
-        return value
-
-    def __str__(self) -> str:
-        return "a text"
-
-
-@dataclass(frozen=True, slots=True)
-class Strings:
-    """A text or several, none of them empty."""
-
-    def checked(self, value: Any) -> tuple[str, ...]:
-        texts: tuple[Any, ...] = (value,) if isinstance(value, str) else tuple(value)
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError
-        if not texts or not all(texts):
-            raise ValueError
-        return tuple(dict.fromkeys(String().checked(text) for text in texts))
-
-    def __str__(self) -> str:
-        return "a text that is not empty, or several"
+    other: str
+    holds: Callable[[Any, Any], bool]
+    """Whether it is so: for the parameter's value, and the other's; None where that is not set."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +47,12 @@ class Parameter:
     kind: Kind
     meaning: str
     unit: str = ""
+    sample: Any = None
+    """An ordinary value that asks for something: what tables are tried with."""
+    clashes: tuple[Beside, ...] = ()
+    """Where it contradicts another."""
+    idle: tuple[Beside, ...] = ()
+    """Where it has nothing to do."""
 
     def check(self, name: str, value: Any) -> Any:
         """
@@ -140,6 +74,22 @@ class AliasOf:
     name: str
 
 
+_GREEDY = Beside(
+    "do_sample", lambda _, samples: samples is False, "do_sample=False always takes the likeliest token"
+)
+_NO_BEAMS = Beside("num_beams", lambda _, beams: beams in {None, 1}, "there is no beam search: see num_beams")
+_NEVER_SAMPLES = Beside(
+    "temperature",
+    lambda samples, heat: samples and heat == 0,
+    "do_sample=True samples, and temperature=0 never does",
+)
+_TOO_FEW_BEAMS = Beside(
+    "num_beams",
+    lambda texts, beams: beams is not None and 1 < beams < texts,
+    "beam search returns at most as many sequences as there are beams",
+)
+
+
 class Params(TypedDict, total=False):
     """
     The parameters of a call, named and scaled alike for every provider.
@@ -148,40 +98,124 @@ class Params(TypedDict, total=False):
     """
 
     max_tokens: Annotated[
-        int | None, Parameter(Whole(low=1), "Stop after this many new tokens, reasoning included.", "tokens")
+        int | None,
+        Parameter(Whole(low=1), "Stop after this many new tokens, reasoning included.", "tokens", 100),
+    ]
+    max_length: Annotated[
+        int | None,
+        Parameter(
+            Whole(low=1),
+            "Stop where prompt and answer together reach this many; with max_tokens, the tighter one holds.",
+            "tokens",
+            1000,
+        ),
     ]
     temperature: Annotated[
         float | None,
         Parameter(
             Number(low=0, high=2),
             "Randomness: 0 always takes the likeliest token, 1 samples the model's own distribution.",
+            sample=0.7,
+            idle=(_GREEDY,),
         ),
     ]
     top_k: Annotated[
         int | None,
-        Parameter(Whole(low=0), "Sample only from this many of the likeliest tokens; 0 from all.", "tokens"),
+        Parameter(
+            Whole(low=0),
+            "Sample only from this many of the likeliest tokens; 0 from all.",
+            "tokens",
+            40,
+            idle=(_GREEDY,),
+        ),
     ]
     top_p: Annotated[
         float | None,
         Parameter(
             Number(low=0, high=1),
             "Sample only from the likeliest tokens that together hold this probability.",
+            sample=0.9,
+            idle=(_GREEDY,),
+        ),
+    ]
+    min_p: Annotated[
+        float | None,
+        Parameter(
+            Number(low=0, high=1),
+            "Sample only from tokens at least this likely, measured by the likeliest; 0 is off.",
+            sample=0.1,
+            idle=(_GREEDY,),
+        ),
+    ]
+    do_sample: Annotated[
+        bool | None,
+        Parameter(
+            Flag(),
+            "Sample; False always takes the likeliest token.",
+            sample=False,
+            clashes=(_NEVER_SAMPLES,),
         ),
     ]
     seed: Annotated[
         int | None,
-        Parameter(Whole(low=0, high=2**63 - 1), "Sample the same way each time, as far as the provider can."),
+        Parameter(
+            Whole(low=0, high=2**63 - 1),
+            "Sample the same way each time, as far as the provider can.",
+            sample=7,
+        ),
+    ]
+    num_return_sequences: Annotated[
+        int | None,
+        Parameter(
+            Whole(low=1, high=128),
+            "Return this many answers; with a seed, the others have the seeds after it.",
+            "answers",
+            3,
+            clashes=(_TOO_FEW_BEAMS,),
+        ),
+    ]
+    num_beams: Annotated[
+        int | None,
+        Parameter(
+            Whole(low=1, high=128), "Search with this many beams at a time; 1 is no beam search.", "beams", 4
+        ),
+    ]
+    beam_width: Annotated[
+        int | None,
+        AliasOf("num_beams"),
+    ]
+    length_penalty: Annotated[
+        float | None,
+        Parameter(
+            Number(),
+            "In beam search, a score is divided by the length to this power: above 0 favours longer answers.",
+            sample=1.5,
+            idle=(_NO_BEAMS,),
+        ),
+    ]
+    early_stopping: Annotated[
+        bool | Literal["never"] | None,
+        Parameter(
+            Flag(("never",)),
+            "In beam search, end with as many answers as there are beams; 'never' looks on for better ones.",
+            sample=True,
+            idle=(_NO_BEAMS,),
+        ),
     ]
     frequency_penalty: Annotated[
         float | None,
         Parameter(
-            Number(low=-2, high=2), "Taken from a token's logit once for each time it was generated already."
+            Number(low=-2, high=2),
+            "Taken from a token's logit once for each time it was generated already.",
+            sample=0.5,
         ),
     ]
     presence_penalty: Annotated[
         float | None,
         Parameter(
-            Number(low=-2, high=2), "Taken from a token's logit if it was generated already, however often."
+            Number(low=-2, high=2),
+            "Taken from a token's logit if it was generated already, however often.",
+            sample=0.5,
         ),
     ]
     repetition_penalty: Annotated[
@@ -189,20 +223,88 @@ class Params(TypedDict, total=False):
         Parameter(
             Number(above=0),
             "Divides the positive logits of tokens in prompt and answer, multiplies the negative; 1 is off.",
+            sample=1.2,
         ),
     ]
-    repition_penalty: Annotated[float | None, AliasOf("repetition_penalty")]
+    repition_penalty: Annotated[
+        float | None,
+        AliasOf("repetition_penalty"),
+    ]
+    logit_bias: Annotated[
+        Mapping[int, float] | None,
+        Parameter(Biases(low=-100, high=100), "Added to the logits of single tokens.", sample={42: -5}),
+    ]
+    logprobs: Annotated[
+        int | None,
+        Parameter(
+            Whole(low=0, high=20),
+            "Tell each token's log probability, and those of this many of the likeliest in its place.",
+            "tokens",
+            2,
+        ),
+    ]
     stop_token: Annotated[
         str | Sequence[str] | None,
         Parameter(
-            Strings(), "End the answer before this text, or the first of several; the text is left out."
+            Strings(),
+            "End the answer before this text, or the first of several; the text is left out.",
+            sample=("###",),
         ),
     ]
+    eos_token_id: Annotated[
+        int | Sequence[int] | None,
+        Parameter(Wholes(low=0), "End the answer with this token too, or with one of several.", sample=(2,)),
+    ]
+    bos_token_id: Annotated[
+        int | None,
+        Parameter(Whole(low=0), "Begin the prompt with this token.", sample=1),
+    ]
+    pad_token_id: Annotated[
+        int | None,
+        Parameter(Whole(low=0), "Fill up the shorter rows of a matrix of tokens with this one.", sample=0),
+    ]
     system_prompt: Annotated[
-        str | None, Parameter(String(), "Instructions that come before the conversation.")
+        str | None,
+        Parameter(String(), "Instructions that come before the conversation.", sample="Be brief."),
+    ]
+    role: Annotated[
+        Role | None,
+        Parameter(OneOf(ROLES), "Who says the task, where it is a text; user by default.", sample="system"),
     ]
     reasoning_effort: Annotated[
-        Effort | None, Parameter(OneOf(EFFORTS), "How much a reasoning model thinks before it answers.")
+        Effort | None,
+        Parameter(OneOf(EFFORTS), "How much a reasoning model thinks before it answers.", sample="high"),
+    ]
+    thinking_budget: Annotated[
+        int | None,
+        Parameter(Whole(low=0), "Think for at most this many tokens; 0 is not at all.", "tokens", 2048),
+    ]
+    response_format: Annotated[
+        Literal["json"] | Mapping[str, Any] | type | None,
+        Parameter(
+            Schema(),
+            "Answer in JSON: any object, or what fits a schema.",
+            sample={
+                "type": "object",
+                "properties": {"answer": {"type": "string"}},
+                "required": ["answer"],
+                "additionalProperties": False,
+            },
+        ),
+    ]
+    device: Annotated[
+        str | None,
+        Parameter(Device(), "Where a model in this process computes.", sample="cpu"),
+    ]
+    timeout: Annotated[
+        float | None,
+        Parameter(Number(above=0), "Give the call up after this long, retries included.", "seconds", 60),
+    ]
+    provider_options: Annotated[
+        Mapping[str, Mapping[str, Any]] | None,
+        Parameter(
+            Namespaces(), "Options for a provider's own keys, under its name, sent as they stand.", sample={}
+        ),
     ]
 
 
@@ -248,6 +350,20 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{spelling} and {spelt[name]} are one parameter: got {value!r} and {values[name]!r}"
             )
         spelt[name] = spelling
+    return consistent(values)
+
+
+def consistent(values: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *values* if none of them contradicts another.
+
+    Raises:
+        InvalidParameter: One does.
+    """
+    for name, value in values.items():
+        for clash in PARAMETERS[name].clashes:
+            if clash.holds(value, other := values.get(clash.other)):
+                raise InvalidParameter(f"{name}={value!r} and {clash.other}={other!r}: {clash.reason}")
     return values
 
 

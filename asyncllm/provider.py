@@ -10,22 +10,37 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ._stops import StopMatcher
-from ._types import Choice, FinishReason, Message, Response, Timing, Usage
+from ._types import Choice, Count, FinishReason, Message, Response, Timing, TokenLogprob, Usage
 from ._vocabulary import Params
 from .errors import ErrorTable, IncompleteResponse
 from .rules import Rules
 
-__all__ = ["Answer", "Delta", "Message", "Params", "Provider", "Request", "StopMatcher", "in_one_piece"]
-
-
-def _no_headers() -> dict[str, str]:
-    return {}
+__all__ = [
+    "Answer",
+    "Choice",
+    "Count",
+    "Delta",
+    "FinishReason",
+    "Message",
+    "Params",
+    "Provider",
+    "Request",
+    "Response",
+    "StopMatcher",
+    "Table",
+    "Timing",
+    "TokenLogprob",
+    "Usage",
+    "Wire",
+    "estimated",
+    "in_one_piece",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +51,7 @@ class Request:
     messages: tuple[Message, ...]
     options: Mapping[str, Any]
     """What the table's rows made of the parameters: keys for the body, absent where not set."""
-    headers: Mapping[str, str] = field(default_factory=_no_headers)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Headers that the rows asked for."""
 
 
@@ -55,10 +70,37 @@ class Delta:
     finish_reason: FinishReason | None = None
     matched_stop: str | None = None
     """The stop token that ended the text, where the provider says which."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """The tokens of this piece of text, where they were asked for."""
     usage: Usage | None = None
     """The tokens so far; the last one counts."""
     model: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """What would be sent for a request: its address, and what goes there."""
+
+    to: str
+    """Method and path, for what goes over a network."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Headers that the rules asked for; no key is among them."""
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One of a provider's tables, and what leads to it: what is printed, tried and documented."""
+
+    name: str
+    """As in ``"chat, gpt-5.2, effort none"``."""
+    model: str
+    """The name of a model that it holds for."""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Settings of the provider's under which it holds."""
+    params: Params = field(default_factory=Params)
+    """Other parameters with which it holds."""
 
 
 class Provider(ABC):
@@ -77,6 +119,9 @@ class Provider(ABC):
 
     secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key"})
     """Settings that are never shown, logged or pickled."""
+
+    tables: ClassVar[Sequence[Table]] = ()
+    """One for each table that :meth:`rules` may return."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +157,19 @@ class Provider(ABC):
         """
         return self._in_one_piece(request)
 
+    async def count_tokens(self, request: Request) -> Count:
+        """
+        Count what *request* asks, its answer not included: for ``max_length``.
+
+        The default is an estimate, by the size of the text.
+        """
+        return estimated(request)
+
+    def wire(self, request: Request) -> Wire:
+        """Return what would be sent for *request*, without sending it: what ``llm.plan`` shows."""
+        messages = [{"role": message.role, "content": message.text} for message in request.messages]
+        return Wire(to=request.model, headers=request.headers, body={"messages": messages, **request.options})
+
     async def aclose(self) -> None:
         """Release what :meth:`aopen` opened. The default holds nothing."""
 
@@ -130,6 +188,20 @@ class Provider(ABC):
         yield deltas()
 
 
+_BYTES_A_TOKEN = 3
+"""Fewer than in usual texts: English has over four, and a letter of Chinese, a token or less, has three."""
+_TOKENS_A_MESSAGE = 4
+"""What the marks around a message take, in most models' templates."""
+
+
+def estimated(request: Request) -> Count:
+    """Estimate how many tokens *request* asks, rather too many than too few."""
+    size = sum(len(message.text.encode("utf-8", "replace")) for message in request.messages)
+    return Count(
+        tokens=-(-size // _BYTES_A_TOKEN) + _TOKENS_A_MESSAGE * (len(request.messages) + 1), exact=False
+    )
+
+
 def in_one_piece(response: Response) -> Iterable[Delta]:
     """Yield the whole of *response* as events: one for each of its texts."""
     for index, choice in enumerate(response.choices):
@@ -138,6 +210,7 @@ def in_one_piece(response: Response) -> Iterable[Delta]:
             index=index,
             finish_reason=choice.finish_reason,
             matched_stop=choice.matched_stop,
+            logprobs=choice.logprobs,
             usage=response.usage,
             model=response.model,
             request_id=response.request_id,
@@ -152,6 +225,7 @@ class Answer:
         self._first_token: float | None = None
         self._texts: dict[int, list[str]] = {0: []}
         self._ends: dict[int, Delta] = {}
+        self._logprobs: dict[int, list[TokenLogprob]] = {}
         self._last = Delta()
 
     def add(self, delta: Delta) -> None:
@@ -159,6 +233,8 @@ class Answer:
         self._texts.setdefault(delta.index, []).append(delta.text)
         if delta.text and self._first_token is None:
             self._first_token = time.perf_counter() - self._began
+        if delta.logprobs:
+            self._logprobs.setdefault(delta.index, []).extend(delta.logprobs)
         if delta.finish_reason is not None:
             self._ends[delta.index] = delta
         self._last = Delta(
@@ -177,18 +253,15 @@ class Answer:
         """Whether each text has had its end."""
         return self._texts.keys() == self._ends.keys()
 
+    @property
+    def ended(self) -> int:
+        """How many texts have had their end."""
+        return len(self._ends)
+
     def so_far(self, finish_reason: FinishReason) -> Response:
         """Return what has come; texts that have not ended yet end for *finish_reason*."""
-        unfinished = Delta(finish_reason=finish_reason)
         return Response(
-            choices=tuple(
-                Choice(
-                    text="".join(pieces),
-                    finish_reason=(end := self._ends.get(index, unfinished)).finish_reason or "unknown",
-                    matched_stop=end.matched_stop,
-                )
-                for index, pieces in sorted(self._texts.items())
-            ),
+            choices=tuple(self._choice(index, finish_reason) for index in sorted(self._texts)),
             usage=self._last.usage,
             timing=Timing(total=time.perf_counter() - self._began, first_token=self._first_token),
             model=self._last.model or "",
@@ -212,3 +285,23 @@ class Answer:
             raise error
 
         return self.so_far("unknown")
+
+    def _choice(self, index: int, unfinished: FinishReason) -> Choice:
+        text = "".join(self._texts[index])
+        end = self._ends.get(index, Delta(finish_reason=unfinished))
+        return Choice(
+            text=text,
+            finish_reason=end.finish_reason or "unknown",
+            matched_stop=end.matched_stop,
+            logprobs=tuple(_within(text, self._logprobs.get(index, ()))),
+        )
+
+
+def _within(text: str, logprobs: Iterable[TokenLogprob]) -> Iterable[TokenLogprob]:
+    """Yield the tokens of *text*, without those of a stop token that was cut off."""
+    left = len(text)
+    for logprob in logprobs:
+        if left <= 0:
+            return
+        yield logprob
+        left -= len(logprob.token)

@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
+from asyncllm._kinds import Strings
 from asyncllm._llm import LLM
-from asyncllm._vocabulary import PARAMETERS, Parameter, Strings
+from asyncllm._vocabulary import PARAMETERS, Parameter
 from asyncllm.errors import InvalidParameter
 
 READINGS: tuple[Callable[[Any], Any], ...] = (lambda text: text, int, float, json.loads)

@@ -12,11 +12,9 @@ DRAINING = 0.1
 """Seconds that a stream gets to end after its last event: as the SDKs have it."""
 
 
-async def events(
-    response: httpx2.Response, *, last: str | None = None
-) -> AsyncGenerator[httpx2.ServerSentEvent]:
+async def events(response: httpx2.Response, *, last: str | None = None) -> AsyncGenerator[str]:
     """
-    Give the server-sent events of a streamed *response* as they come, and close it.
+    Give the data of the server-sent events of a streamed *response* as they come, and close it.
 
     Args:
         response: The answer to a request that was sent with ``stream=True``.
@@ -28,7 +26,7 @@ async def events(
     source = aiter(httpx2.EventSource(response))
     try:
         async for event in source:
-            yield event
+            yield event.data
             if event.data == last:
                 with anyio.move_on_after(DRAINING):
                     await _exhausted(source)
@@ -38,6 +36,19 @@ async def events(
         # Read from what is closed: the error unwinds the generators below ours, which nobody else
         # can close. Left to the garbage collector, each is a warning on trio.
         with suppress(httpx2.HTTPError, httpx2.StreamError):
+            await _exhausted(source)
+
+
+async def lines(response: httpx2.Response) -> AsyncGenerator[str]:
+    """Give the lines of a streamed *response* as they come, without empty ones, and close it."""
+    source = aiter(response.aiter_lines())
+    try:
+        async for line in source:
+            if line.strip():
+                yield line
+    finally:
+        await response.aclose()
+        with suppress(httpx2.HTTPError, httpx2.StreamError):  # As above.
             await _exhausted(source)
 
 

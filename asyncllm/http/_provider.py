@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import httpx2
 
 from asyncllm._types import Response
 from asyncllm.errors import ProviderError
-from asyncllm.provider import Delta, Provider, Request, in_one_piece
+from asyncllm.provider import Delta, Provider, Request, Wire, in_one_piece
 
 from ._connections import acquire, release
-from ._events import content, events
+from ._events import content, events, lines
 from ._settings import checked_headers, checked_text, checked_url
 
 
@@ -25,14 +26,37 @@ class Client(Protocol):
     def post(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
 
 
+class Surface(ABC):
+    """One of a vendor's APIs: where its requests go, and how requests and answers are put into words."""
+
+    path: str
+    """Where requests go, below the server's address."""
+    framing: ClassVar[Literal["events", "lines"]] = "events"
+    """What a stream is made of: server-sent events, or lines of JSON."""
+    last_event: ClassVar[str | None] = None
+    """The data of a stream's last event, if the connection stays open after it."""
+
+    @abstractmethod
+    def body(self, request: Request, *, stream: bool) -> bytes:
+        """Return *request* as JSON."""
+
+    @abstractmethod
+    def response(self, content: bytes, request_id: str | None) -> Response:
+        """Return what the JSON of a whole answer says; raise the error that it may be."""
+
+    @abstractmethod
+    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
+        """Return what reads one stream: from the data of each event, or each line, to what it brings."""
+
+
 class HTTPProvider(Provider):
     """
-    A provider that posts JSON over HTTP, through the client of its vendor's SDK.
+    A provider that posts JSON over HTTP, through the client of its vendor's SDK or :class:`PlainClient`.
 
-    A plugin adds its tables, the names below, and four methods: :meth:`client`,
-    and :meth:`body`, :meth:`response` and :meth:`reader`, which put requests and
-    answers into words. The pool, the settings, the ends of a call, and an answer
-    that comes whole where a stream was asked for, are here.
+    A plugin adds its tables, the names below, and two methods: :meth:`client`, and
+    :meth:`surface`, whose :class:`Surface` puts requests and answers into words.
+    The pool, the settings, the ends of a call, and an answer that comes whole
+    where a stream was asked for, are here.
 
     Args:
         api_key: Default: what the environment holds when the provider opens.
@@ -45,16 +69,12 @@ class HTTPProvider(Provider):
         InvalidParameter: One of them cannot be sent.
     """
 
-    path: ClassVar[str]
-    """Where requests go, below the server's address."""
     key_variable: ClassVar[str]
     """The environment's variable that holds the key."""
     url_variable: ClassVar[str]
     """The environment's variable that holds the server's address."""
     id_header: ClassVar[str] = "x-request-id"
     """The header that holds an answer's id."""
-    last_event: ClassVar[str | None] = None
-    """The data of a stream's last event, if the connection stays open after it."""
 
     secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key", "headers"})
 
@@ -82,20 +102,22 @@ class HTTPProvider(Provider):
         """Return the SDK's client, which sends through *pool* and never by itself tries again."""
 
     @abstractmethod
-    def body(self, request: Request, *, stream: bool) -> bytes:
-        """Return *request* as JSON."""
+    def surface(self, request: Request) -> Surface:
+        """Return the API that *request* goes to."""
 
-    @abstractmethod
-    def response(self, content: bytes, request_id: str | None) -> Response:
-        """Return what the JSON of a whole answer says; raise the error that it may be."""
-
-    @abstractmethod
-    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
-        """Return what reads one stream: from the data of each event to what it brings."""
-
-    async def post(self, request: Request, *, stream: bool) -> httpx2.Response:
+    def is_streamed(self, request: Request) -> bool:
         """
-        Send *request* and return the answer, of which only the headers have been read.
+        Say whether a whole answer, too, is taken as a stream.
+
+        That is the way where a connection would be idle for too long, and with
+        servers that go on computing for a client who has left until they have
+        something to send.
+        """
+        return False
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
+        """
+        Send *body* to *path* and return the answer, of which only the headers have been read.
 
         Past the SDKs' typed methods, which cost more than all the rest and know
         fewer keys. Their errors come out as they are, for the table to translate.
@@ -103,10 +125,10 @@ class HTTPProvider(Provider):
         assert self._client is not None, "aopen() comes first"
         try:
             answer: httpx2.Response = await self._client.post(
-                self.path,
-                content=self.body(request, stream=stream),
+                path,
+                content=body,
                 cast_to=httpx2.Response,
-                options={"headers": {"content-type": "application/json", **request.headers}},
+                options={"headers": {"content-type": "application/json", **headers}},
                 # Always: read by the SDK, a body that is not what it is marked as is a connection error.
                 stream=True,
             )
@@ -117,19 +139,35 @@ class HTTPProvider(Provider):
             raise
         return answer
 
+    async def fetched(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Send *body* to *path* and return the whole answer."""
+        answer = await self.post(path, body, headers)
+        try:
+            return await content(answer)
+        finally:
+            await answer.aclose()
+
+    def wire(self, request: Request) -> Wire:
+        surface = self.surface(request)
+        body = json.loads(surface.body(request, stream=self.is_streamed(request)))
+        return Wire(to=f"POST {surface.path}", headers=request.headers, body=body)
+
     async def aopen(self) -> None:
         self._pool = await acquire()
         self._sent_key = self.key  # The environment may change; the client keeps what it was made with.
         self._client = self.client(self._pool)
 
     async def complete(self, request: Request) -> Response:
-        async with self._asked(request, stream=False) as answer:
-            return self.response(await content(answer), answer.headers.get(self.id_header))
+        if self.is_streamed(request):
+            return await super().complete(request)
+
+        async with self._asked(request, stream=False) as (surface, answer):
+            return surface.response(await content(answer), answer.headers.get(self.id_header))
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
-        async with self._asked(request, stream=True) as answer:
-            yield self._deltas(answer)
+        async with self._asked(request, stream=True) as (surface, answer):
+            yield self._deltas(surface, answer)
 
     async def aclose(self) -> None:
         if self._pool is not None:
@@ -140,25 +178,29 @@ class HTTPProvider(Provider):
         return [secret for secret in (self._sent_key, *self.headers.values()) if secret]
 
     @asynccontextmanager
-    async def _asked(self, request: Request, *, stream: bool) -> AsyncGenerator[httpx2.Response]:
-        answer = await self.post(request, stream=stream)
+    async def _asked(
+        self, request: Request, *, stream: bool
+    ) -> AsyncGenerator[tuple[Surface, httpx2.Response]]:
+        surface = self.surface(request)
+        answer = await self.post(surface.path, surface.body(request, stream=stream), request.headers)
         try:
-            yield answer
+            yield surface, answer
         finally:
             await answer.aclose()
 
-    async def _deltas(self, answer: httpx2.Response) -> AsyncGenerator[Delta]:
+    async def _deltas(self, surface: Surface, answer: httpx2.Response) -> AsyncGenerator[Delta]:
         request_id = answer.headers.get(self.id_header)
         if _is_json(answer):
             # A gateway that does not stream, or an error that comes with a status of 200.
-            for delta in in_one_piece(self.response(await content(answer), request_id)):
+            for delta in in_one_piece(surface.response(await content(answer), request_id)):
                 yield delta
             return
 
-        read = self.reader(request_id)
-        async with aclosing(events(answer, last=self.last_event)) as source:
-            async for event in source:
-                for delta in read(event.data):
+        read = surface.reader(request_id)
+        framed = lines(answer) if surface.framing == "lines" else events(answer, last=surface.last_event)
+        async with aclosing(framed) as source:
+            async for data in source:
+                for delta in read(data):
                     yield delta
 
 

@@ -13,7 +13,10 @@ from asyncllm._vocabulary import PARAMETERS, Params
 from asyncllm.provider import Delta, Provider, Request
 from asyncllm.rules import Native, Rules
 
-NATIVE: Rules = {name: Native() for name in PARAMETERS}
+OURS = {"role", "timeout", "provider_options", "num_return_sequences", "max_length"}
+"""What asyncllm does itself, so that programs can be tested with it."""
+
+NATIVE: Rules = {name: Native() for name in PARAMETERS if name not in OURS}
 
 
 class FakeProvider(Provider):

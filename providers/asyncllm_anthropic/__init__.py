@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import anthropic
 import httpx2
 import msgspec
 
-from asyncllm import Response, http
+from asyncllm import http
 from asyncllm.errors import (
     AuthenticationFailed,
     ContextLengthExceeded,
@@ -24,11 +24,11 @@ from asyncllm.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from asyncllm.provider import Delta, Params, Provider, Request
+from asyncllm.provider import Params, Request
 from asyncllm.rules import Rules
 
-from . import _wire
 from ._families import VERSION_HEADER, rules_for
+from ._messages import Messages
 
 __all__ = ["AnthropicProvider"]
 
@@ -84,7 +84,6 @@ class AnthropicProvider(http.HTTPProvider):
         "exceed_context_size_error":         ContextLengthExceeded,  # llama-server
     }  # fmt: skip
 
-    path = "/v1/messages"
     key_variable = "ANTHROPIC_API_KEY"
     url_variable = "ANTHROPIC_BASE_URL"
     id_header = "request-id"
@@ -118,22 +117,15 @@ class AnthropicProvider(http.HTTPProvider):
             http_client=pool,
         )
 
-    def body(self, request: Request, *, stream: bool) -> bytes:
-        return _wire.body(request, stream=stream)
+    def surface(self, request: Request) -> http.Surface:
+        return Messages(self.errors)
 
-    def response(self, content: bytes, request_id: str | None) -> Response:
-        return _wire.response(content, self.errors, request_id=request_id)
+    def is_streamed(self, request: Request) -> bool:
+        return bool(request.options["max_tokens"] > LONGEST_UNSTREAMED)
 
-    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
-        return _wire.Reader(self.errors, request_id=request_id).read
-
-    async def complete(self, request: Request) -> Response:
-        streamed = request.options["max_tokens"] > LONGEST_UNSTREAMED
-        return await (Provider.complete(self, request) if streamed else super().complete(request))
-
-    async def post(self, request: Request, *, stream: bool) -> httpx2.Response:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
         try:
-            return await super().post(request, stream=stream)
+            return await super().post(path, body, headers)
         except anthropic.BadRequestError as exc:
             # The one refusal of Anthropic's that only its words tell from others.
             if "prompt is too long" in str(exc):

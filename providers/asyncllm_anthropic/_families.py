@@ -17,7 +17,6 @@ from typing import Any
 
 from asyncllm.rules import (
     Assumed,
-    Exclusive,
     Leading,
     Native,
     Nearest,
@@ -27,6 +26,7 @@ from asyncllm.rules import (
     StopTokens,
     Unsupported,
     With,
+    exclusive,
 )
 
 VERSION_HEADER = "anthropic-version"
@@ -137,4 +137,4 @@ def _sampling(api_version: str | None) -> Rules:
         )
 
     rows = _SAMPLING if api_version else _UNDER_SAMPLING_VERSION
-    return {**rows, "top_p": Exclusive("temperature", rows["top_p"])}
+    return {**rows, "top_p": exclusive("temperature", rows["top_p"])}

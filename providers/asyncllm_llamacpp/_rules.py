@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from asyncllm import Adjustment
 from asyncllm.rules import Applied, Leading, Native, Rules, Unsupported
 
 from ._sampler import SEEDS
@@ -21,11 +20,10 @@ class Folded:
     def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
         sent = value % self.seeds
         if sent == value:
-            return Applied(options={name: sent})
-
-        reason = f"knows {self.seeds} seeds"
-        change = Adjustment(parameter=name, verdict="translated", asked=value, sent=sent, reason=reason)
-        return Applied(options={name: sent}, adjustments=(change,))
+            return Applied(verdict="native", sent=sent, options={name: sent})
+        return Applied(
+            verdict="translated", sent=sent, reason=f"knows {self.seeds} seeds", options={name: sent}
+        )
 
 
 RULES: Rules = {

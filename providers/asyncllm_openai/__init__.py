@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 import openai
 
-from asyncllm import Response, http
+from asyncllm import http
 from asyncllm.errors import (
     AuthenticationFailed,
     ContextLengthExceeded,
@@ -26,10 +26,10 @@ from asyncllm.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from asyncllm.provider import Delta, Params, Request
+from asyncllm.provider import Params, Request
 from asyncllm.rules import Rules
 
-from . import _wire
+from ._chat import Chat
 from ._families import COMPATIBLE, rules_for
 
 __all__ = ["OpenAIProvider"]
@@ -85,10 +85,8 @@ class OpenAIProvider(http.HTTPProvider):
         "server_error":               Unavailable,
     }  # fmt: skip
 
-    path = "/chat/completions"
     key_variable = "OPENAI_API_KEY"
     url_variable = "OPENAI_BASE_URL"
-    last_event = _wire.DONE
 
     def __init__(
         self,
@@ -122,14 +120,8 @@ class OpenAIProvider(http.HTTPProvider):
             http_client=pool,
         )
 
-    def body(self, request: Request, *, stream: bool) -> bytes:
-        return _wire.body(request, stream=stream)
-
-    def response(self, content: bytes, request_id: str | None) -> Response:
-        return _wire.response(content, self.errors, request_id=request_id)
-
-    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
-        return _wire.Reader(self.errors, request_id=request_id).read
+    def surface(self, request: Request) -> http.Surface:
+        return Chat(self.errors)
 
     def _key_or_none_needed(self) -> str:
         if self.key:

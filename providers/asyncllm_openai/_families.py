@@ -15,23 +15,12 @@ from fnmatch import fnmatchcase
 from math import inf
 
 from asyncllm.provider import Params
-from asyncllm.rules import (
-    Assumed,
-    Emulated,
-    Leading,
-    Native,
-    Nearest,
-    Renamed,
-    Rules,
-    StopTokens,
-    Unsupported,
-    With,
-)
+from asyncllm.rules import Assumed, Leading, Native, Nearest, Renamed, Rules, StopTokens, Unsupported, With
 
 _NO_SAMPLING = Unsupported("a model that thinks samples at its own temperature", default=1)
 _ONLY_UNTHINKING = Unsupported("taken only with reasoning_effort='none'", default=1)
 _NO_PENALTIES = Unsupported("this family takes no penalties", default=0)
-_NO_STOPS = Emulated("this family takes no stop tokens")
+_NO_STOPS = StopTokens(reason="this family takes no stop tokens")
 
 CLASSIC: Rules = {
     "max_tokens":         Renamed("max_completion_tokens"),

@@ -12,7 +12,7 @@ from anyio.lowlevel import checkpoint
 import asyncllm
 from asyncllm import LLM, InvalidParameter, InvalidTask, Message, Text, UnknownParameter, Usage
 from asyncllm.provider import Provider
-from asyncllm.rules import Emulated, Native
+from asyncllm.rules import Native, StopTokens
 from asyncllm.testing import FakeProvider
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ async def test_agenerate_returns_all_that_is_known():
 async def test_a_provider_that_only_completes_can_be_streamed_and_one_that_only_streams_completed():
     class Completing(Provider):
         def rules(self, model, params):
-            return {"stop_token": Emulated()}
+            return {"stop_token": StopTokens()}
 
         async def complete(self, request):
             return asyncllm.Response(
@@ -86,7 +86,7 @@ async def test_a_provider_that_only_completes_can_be_streamed_and_one_that_only_
 
 
 async def test_an_emulated_stop_token_cuts_the_answer_and_stops_the_provider():
-    fake = FakeProvider(reply="one two STOP three", rules={"stop_token": Emulated("has none")})
+    fake = FakeProvider(reply="one two STOP three", rules={"stop_token": StopTokens()})
     reply = await LLM("m", provider=lambda: fake).agenerate("x", stop_token=["three", "STOP"])
 
     assert (reply.text, reply.finish_reason, reply.matched_stop) == ("one two ", "stop_sequence", "STOP")
@@ -97,7 +97,7 @@ async def test_an_emulated_stop_token_cuts_the_answer_and_stops_the_provider():
 
 @pytest.mark.parametrize("reply", ["", "STOP", "STO", "x STO"])
 async def test_an_emulated_stop_token_loses_nothing_that_it_is_not(reply):
-    fake = FakeProvider(reply=reply, rules={"stop_token": Emulated()})
+    fake = FakeProvider(reply=reply, rules={"stop_token": StopTokens()})
     answer = await LLM("m", provider=lambda: fake).agenerate("x", stop_token="STOP")
 
     assert answer.text == ("" if reply == "STOP" else reply)
@@ -112,7 +112,7 @@ class Waiting(Provider):
         self.let_go = anyio.Event()
 
     def rules(self, model, params):
-        return {"stop_token": Emulated()}
+        return {"stop_token": StopTokens()}
 
     async def complete(self, request):
         self.asked.set()

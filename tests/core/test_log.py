@@ -103,7 +103,7 @@ llm = LLM("m", provider=FakeProvider, rules={{}})
 
 
 def test_a_prompt_is_in_no_log_line(lines):
-    LLM("m", provider=FakeProvider, rules={}).run(
+    LLM("m", provider=lambda: FakeProvider(rules={})).run(
         "secret task", system_prompt="secret role", stop_token="secret"
     )
 

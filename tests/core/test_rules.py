@@ -4,31 +4,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncllm import LLM, Adjustment, Message, UnsupportedParameter
+from asyncllm import LLM, Adjustment, Count, InvalidParameter, LLMError, Message, UnsupportedParameter
+from asyncllm._policy import reported
 from asyncllm._prepare import prepare
 from asyncllm._vocabulary import EFFORTS, PARAMETERS, checked
 from asyncllm.rules import (
     Applied,
     Assumed,
-    Emulated,
-    Exclusive,
+    Choices,
+    Families,
+    Family,
     Leading,
     Native,
     Nearest,
     Renamed,
     Required,
+    Roles,
     Rule,
     StopTokens,
     Unsupported,
+    When,
     With,
+    exclusive,
 )
 from asyncllm.testing import FakeProvider
 
 HELLO = (Message("user", "hello"),)
 
 
-def prepared(rules, **asked):
-    return prepare("m", HELLO, checked(asked), rules)
+class Call:
+    """What a caller sees of a prepared call."""
+
+    def __init__(self, call):
+        self.request, self.requests, self.stops = call.request, call.requests, call.stops
+        self.choices, self.length, self.verdicts = call.choices, call.length, call.verdicts
+        self.adjustments = reported(call.verdicts, {})
+
+
+def prepared(rules, task=HELLO, count=None, **asked):
+    return Call(prepare(task, checked(asked), lambda asked: rules, provider="fake", model="m", count=count))
 
 
 def adjustment(parameter, verdict, asked, sent=None, reason=""):
@@ -128,10 +142,12 @@ def test_stop_tokens_that_all_travel_are_no_adjustment():
 
 
 def test_emulated_stop_tokens_do_not_travel():
-    call = prepared({"stop_token": Emulated("has none")}, stop_token=["a", "b"])
+    call = prepared({"stop_token": StopTokens()}, stop_token=["a", "b"])
 
     assert (call.request.options, call.stops) == ({}, ("a", "b"))
-    assert call.adjustments == (adjustment("stop_token", "emulated", ("a", "b"), reason="has none"),)
+    assert call.adjustments == (
+        adjustment("stop_token", "emulated", ("a", "b"), reason="the provider takes no stop tokens"),
+    )
 
 
 def test_a_leading_parameter_is_a_message_before_the_conversation():
@@ -149,18 +165,37 @@ def test_an_unsupported_parameter_is_dropped_and_the_reason_said():
     assert str(call.adjustments[0]) == "dropped seed (7): cannot be seeded"
 
 
-@pytest.mark.parametrize("name", list(PARAMETERS))
-def test_a_parameter_without_a_row_is_dropped(name):
-    value = {"stop_token": "x", "system_prompt": "x", "reasoning_effort": "low"}.get(name, 1)
-    call = prepared({}, **{name: value})
+BY_ASYNCLLM = {
+    "stop_token":           "emulated",
+    "num_return_sequences": "emulated",
+    "max_length":           "emulated",
+    "role":                 "native",
+    "timeout":              "native",
+    "provider_options":     "native",
+    "device":               "inapplicable",
+    "pad_token_id":         "inapplicable",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in BY_ASYNCLLM])
+def test_a_parameter_without_a_row_that_asyncllm_cannot_stand_in_for_is_dropped(name):
+    call = prepared({}, **{"num_beams": 4, name: PARAMETERS[name].sample})
 
     assert call.request.options == {}
     assert call.request.messages == HELLO
-    assert [change.verdict for change in call.adjustments] == ["dropped"]
+    assert {change.verdict for change in call.adjustments} == {"dropped"}
+
+
+@pytest.mark.parametrize(("name", "verdict"), BY_ASYNCLLM.items())
+def test_what_asyncllm_does_itself_needs_no_row(name, verdict):
+    call = prepared({}, "hello", **{name: PARAMETERS[name].sample})
+
+    assert call.request.options == {}
+    assert [each.verdict for each in call.verdicts] == [verdict]
 
 
 def test_of_two_that_exclude_each_other_the_other_wins():
-    rules = {"temperature": Native(), "top_p": Exclusive("temperature", Native())}
+    rules = {"temperature": Native(), "top_p": exclusive("temperature", Native())}
 
     alone = prepared(rules, top_p=0.5)
     both = prepared(rules, top_p=0.5, temperature=0.7)
@@ -186,7 +221,7 @@ def test_what_has_to_travel_along_does_and_is_said():
 
 
 def test_nothing_travels_along_with_what_does_not_travel():
-    rules = {"top_p": With(rule=Exclusive("seed", Native()), headers={"beta": "on"}), "seed": Native()}
+    rules = {"top_p": With(rule=exclusive("seed", Native()), headers={"beta": "on"}), "seed": Native()}
     call = prepared(rules, top_p=0.5, seed=1)
 
     assert call.request.headers == {}
@@ -228,7 +263,7 @@ def test_a_model_in_no_table_is_treated_like_another_and_said():
 def test_any_object_that_applies_is_a_row():
     class Negated:
         def apply(self, name, value, asked):
-            return Applied(options={name: -value, "seen": sorted(asked)})
+            return Applied(verdict="renamed", options={name: -value, "seen": sorted(asked)})
 
     assert isinstance(Negated(), Rule)
     call = prepared({"seed": Negated(), "top_k": Native()}, seed=3, top_k=1)
@@ -260,7 +295,7 @@ def test_the_call_wins_over_the_instance_whatever_the_spelling():
 
 
 def test_a_row_sees_the_parameters_of_the_call_and_those_of_the_instance():
-    fake = FakeProvider(rules={"temperature": Native(), "top_p": Exclusive("temperature", Native())})
+    fake = FakeProvider(rules={"temperature": Native(), "top_p": exclusive("temperature", Native())})
     llm = LLM("m", provider=lambda: fake, temperature=0.1)
 
     assert [change.parameter for change in llm.generate("x", top_p=0.5).adjustments] == ["top_p"]
@@ -280,7 +315,7 @@ def test_strict_raises_before_anything_is_sent(rule, verdict):
 
 
 def test_strict_raises_for_emulated_stop_tokens_too():
-    fake = FakeProvider(rules={"stop_token": Emulated()})
+    fake = FakeProvider(rules={"stop_token": StopTokens()})
 
     with pytest.raises(UnsupportedParameter, match="emulated stop_token"):
         LLM("m", provider=lambda: fake, strict=True, stop_token="x").run("x")
@@ -313,6 +348,236 @@ def test_two_rows_may_each_bring_a_part_of_the_same_object():
         "top_k": Renamed("output", form=lambda k: {"k": k, "deep": {"b": 2}}),
     }
 
-    call = prepare("m", (), {"seed": 1, "top_k": 2}, rules)
+    call = prepared(rules, seed=1, top_k=2)
 
     assert call.request.options == {"output": {"seed": 1, "k": 2, "deep": {"a": 1, "b": 2}}}
+
+
+def test_every_parameter_has_just_one_verdict_of_its_own():
+    rules = {"temperature": Native(), "max_tokens": Renamed("limit"), "seed": Unsupported("no")}
+    call = prepared(rules, temperature=1, max_tokens=5, seed=3, top_k=2)
+
+    assert [(each.parameter, each.verdict) for each in call.verdicts] == [
+        ("temperature", "native"), ("max_tokens", "renamed"), ("seed", "dropped"), ("top_k", "dropped"),
+    ]  # fmt: skip
+
+
+def test_what_holds_may_depend_on_another_parameter():
+    rule = When("reasoning_effort", ("none", None), Native(), otherwise=Unsupported("it thinks"))
+    rules = {"temperature": rule, "reasoning_effort": Native()}
+
+    assert prepared(rules, temperature=0.5).request.options == {"temperature": 0.5}
+    assert prepared(rules, temperature=0.5, reasoning_effort="none").adjustments == ()
+    thinking = prepared(rules, temperature=0.5, reasoning_effort="high")
+    assert thinking.request.options == {"reasoning_effort": "high"}
+    assert thinking.adjustments == (adjustment("temperature", "dropped", 0.5, reason="it thinks"),)
+
+
+def test_do_sample_false_is_the_coldest_temperature_and_leaves_sampling_nothing_to_do():
+    rules = {"temperature": Renamed("heat", within=(0.1, 1)), "top_p": Native(), "top_k": Native()}
+    call = prepared(rules, do_sample=False, temperature=0.7, top_p=0.5, top_k=3)
+
+    assert call.request.options == {"heat": 0.1}
+    assert [(each.parameter, each.verdict) for each in call.adjustments] == [
+        ("do_sample", "clamped"),
+        ("temperature", "inapplicable"),
+        ("top_p", "inapplicable"),
+        ("top_k", "inapplicable"),
+    ]
+
+
+def test_do_sample_false_is_a_temperature_of_zero_and_said():
+    call = prepared({"temperature": Native()}, do_sample=False)
+
+    assert call.request.options == {"temperature": 0}
+    assert [each.verdict for each in call.adjustments] == ["translated"]
+
+
+def test_do_sample_false_is_dropped_where_the_temperature_is():
+    call = prepared({"temperature": Unsupported("its own temperature")}, do_sample=False)
+
+    assert call.adjustments == (adjustment("do_sample", "dropped", False, reason="its own temperature"),)
+
+
+def test_a_native_do_sample_needs_no_temperature():
+    assert prepared({"do_sample": Native()}, do_sample=False).request.options == {"do_sample": False}
+
+
+def test_the_penalty_of_beam_search_has_nothing_to_do_without_beams():
+    rules = {"length_penalty": Native(), "early_stopping": Native(), "num_beams": Native()}
+
+    idle = prepared(rules, length_penalty=2, early_stopping="never", num_beams=1)
+    busy = prepared(rules, length_penalty=2, early_stopping="never", num_beams=4)
+
+    assert idle.request.options == {"num_beams": 1}
+    assert [each.verdict for each in idle.adjustments] == ["inapplicable", "inapplicable"]
+    assert busy.request.options == {"length_penalty": 2, "early_stopping": "never", "num_beams": 4}
+
+
+def test_several_answers_are_asked_for_one_by_one_with_the_seeds_after_the_first():
+    call = prepared({"seed": Renamed("random_seed")}, num_return_sequences=3, seed=2**63 - 1)
+
+    assert [request.options for request in call.requests] == [
+        {"random_seed": 2**63 - 1},
+        {"random_seed": 0},
+        {"random_seed": 1},
+    ]
+    assert [each.parameter for each in call.adjustments] == ["num_return_sequences"]
+
+
+def test_several_answers_of_one_call_are_one_request():
+    rules = {"num_return_sequences": Choices("n", at_most=4)}
+
+    assert (few := prepared(rules, num_return_sequences=4)).request.options == {"n": 4}
+    assert (len(few.requests), few.choices, few.adjustments) == (1, 4, ())
+    many = prepared(rules, num_return_sequences=5)
+    assert (many.request.options, len(many.requests), many.choices) == ({}, 5, 1)
+    assert [each.verdict for each in many.adjustments] == ["emulated"]
+
+
+@pytest.mark.parametrize(
+    ("count", "max_tokens", "sent"),
+    [
+        (Count(tokens=40, exact=True), None, 60),
+        (Count(tokens=40, exact=True), 10, 10),
+        (Count(tokens=40, exact=True), 90, 60),
+        (Count(tokens=40, exact=False), None, 52),
+    ],
+)
+def test_max_length_leaves_the_answer_what_the_prompt_does_not_take(count, max_tokens, sent):
+    rules = {"max_tokens": Renamed("limit")}
+    asked = {} if max_tokens is None else {"max_tokens": max_tokens}
+
+    assert prepared(rules, max_length=100, **asked).length == 100
+    call = prepared(rules, max_length=100, count=count, **asked)
+    assert (call.length, call.request.options) == (None, {"limit": sent})
+    (said,) = call.adjustments
+    assert (said.verdict, said.asked, said.sent) == ("emulated", 100, {"max_tokens": sent})
+    assert ("estimate" in said.reason) is not count.exact
+
+
+def test_max_length_that_the_prompt_fills_is_an_error():
+    with pytest.raises(
+        InvalidParameter, match="max_length=40 leaves no room for an answer: the prompt takes 40"
+    ):
+        prepared({"max_tokens": Native()}, max_length=40, count=Count(tokens=40, exact=True))
+
+
+def test_the_role_says_a_task_that_is_a_text():
+    assert prepared({}, "hi", role="system").request.messages == (Message("system", "hi"),)
+
+
+def test_the_role_leaves_a_conversation_alone():
+    call = prepared({}, HELLO, role="assistant")
+
+    assert call.request.messages == HELLO
+    assert [each.verdict for each in call.adjustments] == ["inapplicable"]
+
+
+def test_a_role_that_the_provider_does_not_let_speak_is_the_users():
+    call = prepared({"role": Roles(("user",), "the model starts its own turn")}, "hi", role="assistant")
+
+    assert call.request.messages == (Message("user", "hi"),)
+    assert call.adjustments == (
+        adjustment("role", "clamped", "assistant", "user", "the model starts its own turn"),
+    )
+
+
+def test_the_providers_own_options_go_on_as_they_are_come_last_and_are_said():
+    rules = {"temperature": Native(within=(0, 1)), "seed": Native()}
+    own = {"temperature": 9, "extra": {"deep": None}}
+    call = prepared(rules, temperature=2, seed=1, provider_options={"fake": own, "other": {"x": 1}})
+
+    assert call.request.options == {"temperature": 9, "seed": 1, "extra": {"deep": None}}
+    assert [(each.parameter, each.verdict, each.asked) for each in call.adjustments[1:]] == [
+        ("provider_options", "translated", {"fake": own, "other": {"x": 1}}),
+        ("provider_options", "inapplicable", {"other": {"x": 1}}),
+    ]
+
+
+def test_a_policy_requires_one_parameter_and_leaves_the_others_to_be_adapted():
+    fake = FakeProvider(rules={})
+    llm = LLM("m", provider=lambda: fake, policy={"seed": "require"})
+
+    assert [each.parameter for each in llm.generate("x", top_k=3).adjustments] == ["top_k"]
+    with pytest.raises(UnsupportedParameter, match="dropped seed") as caught:
+        llm.run("x", seed=1, top_k=3)
+    assert "top_k" not in str(caught.value)
+    assert len(fake.requests) == 1
+
+
+def test_a_policy_ignores_one_parameter_even_where_the_call_is_strict(caplog):
+    llm = LLM("m", provider=lambda: FakeProvider(rules={}), strict=True, policy={"top_k": "ignore"})
+
+    assert llm.generate("x", top_k=3).adjustments == ()
+    assert caplog.records == []
+    with pytest.raises(UnsupportedParameter, match="dropped seed"):
+        llm.run("x", top_k=3, seed=1)
+
+
+def test_a_policy_adapts_one_parameter_where_the_call_is_strict():
+    llm = LLM("m", provider=lambda: FakeProvider(rules={}), strict=True, policy={"beam_width": "adapt"})
+
+    assert [each.verdict for each in llm.generate("x", num_beams=3).adjustments] == ["dropped"]
+
+
+def test_a_bound_between_whole_numbers_is_no_whole_number():
+    assert prepared({"temperature": Native(within=(0.5, 1))}, temperature=0).request.options == {
+        "temperature": 0.5
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [({"sed": "require"}, "did you mean 'seed'"), ({"seed": "demand"}, "one of adapt, require, ignore")],
+)
+def test_a_policy_that_is_none_is_refused(policy, said):
+    with pytest.raises(LLMError, match=said):
+        LLM("m", provider=FakeProvider, policy=policy)
+
+
+def test_a_users_row_holds_in_place_of_the_providers():
+    fake = FakeProvider(rules={"temperature": Unsupported("no"), "seed": Native()})
+    llm = LLM("m", provider=lambda: fake, rules={"temperature": Native(within=(0, 1))})
+
+    assert [each.verdict for each in llm.generate("x", temperature=2, seed=1).adjustments] == ["clamped"]
+    assert fake.requests[0].options == {"temperature": 1, "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"), [({"temprature": Native()}, "did you mean"), ({"seed": 5}, "a method apply")]
+)
+def test_a_users_row_that_is_none_is_refused(rules, said):
+    with pytest.raises(LLMError, match=said):
+        LLM("m", provider=FakeProvider, rules=rules)
+
+
+def test_a_model_can_be_treated_like_another():
+    class ByName(FakeProvider):
+        def rules(self, model, params):
+            return {"seed": Native()} if model == "known" else {}
+
+    fake = ByName()
+    llm = LLM("acme-1", provider=lambda: fake, like="known", seed=1)
+
+    assert llm.generate("x").adjustments == ()
+    assert (fake.requests[0].model, fake.requests[0].options) == ("acme-1", {"seed": 1})
+
+
+def test_the_first_family_that_fits_is_a_models_whatever_vendor_stands_before_it():
+    families = Families(
+        of={
+            "mini": Family(models=("m-*-mini",), rules={"seed": Native()}, example="m-1-mini"),
+            "m":    Family(models=("m-*",), rules={}, example="m-1"),
+        },
+        newest="m",
+        newest_is="m-1",
+    )  # fmt: skip
+
+    assert (families.named("m-1-mini"), families.named("acme/M-2"), families.named("x")) == (
+        "mini",
+        "m",
+        None,
+    )
+    assert families.rules("m-1-mini") == {"seed": Native()}
+    assert families.rules("x") == {"model_name": Assumed("m-1")}

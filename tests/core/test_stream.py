@@ -8,7 +8,7 @@ from anyio.lowlevel import checkpoint
 
 from asyncllm import LLM, IncompleteResponse, RateLimited, Retry, Unavailable, Usage
 from asyncllm.provider import Delta, Provider
-from asyncllm.rules import Emulated
+from asyncllm.rules import StopTokens
 from asyncllm.testing import FakeProvider
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +26,7 @@ class Scripted(Provider):
         self.running = 0
 
     def rules(self, model, params):
-        return {"stop_token": Emulated()}
+        return {"stop_token": StopTokens()}
 
     @asynccontextmanager
     async def stream(self, request):

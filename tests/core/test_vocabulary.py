@@ -6,11 +6,13 @@ import math
 import pickle
 
 import numpy as np
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncllm import LLM, InvalidParameter, LLMError, Params, UnknownParameter
+from asyncllm._kinds import Number, Whole
 from asyncllm._vocabulary import ALIASES, EFFORTS, PARAMETERS, checked
 from asyncllm.testing import FakeProvider
 
@@ -27,6 +29,25 @@ INSIDE = {
     "stop_token":         ["\n", ["a"], ("a", "b")],
     "system_prompt":      ["", "Be brief."],
     "reasoning_effort":   list(EFFORTS),
+    "max_length":           [1, 8192],
+    "min_p":                [0, 0.05, 1],
+    "do_sample":            [True, False],
+    "num_return_sequences": [1, 128],
+    "num_beams":            [1, 4],
+    "beam_width":           [1, 4],
+    "length_penalty":       [-1.5, 0, 2],
+    "early_stopping":       [True, False, "never"],
+    "logit_bias":           [{}, {5: -100, 7: 2.5}],
+    "logprobs":             [0, 20],
+    "eos_token_id":         [(2,), (0, 2)],
+    "bos_token_id":         [0, 1],
+    "pad_token_id":         [0, 1],
+    "role":                 ["system", "developer", "user", "assistant"],
+    "thinking_budget":      [0, 1024],
+    "response_format":      ["json", {"type": "object"}],
+    "device":               ["auto", "cpu", "gpu", "cuda", "cuda:1", "mps"],
+    "timeout":              [0.1, 30],
+    "provider_options":     [{}, {"openai": {"service_tier": "flex"}}],
 }  # fmt: skip
 
 OUTSIDE = {
@@ -42,10 +63,29 @@ OUTSIDE = {
     "stop_token":         ["", [], ["a", ""], [1], b"a", 5, ["a", None]],
     "system_prompt":      [b"Be brief.", 5, ["Be brief."]],
     "reasoning_effort":   ["", "Low", "extreme", 3, ["low"], np.array(["low"])],
+    "max_length":           [0, 1.5],
+    "min_p":                [-0.1, 1.1, "0.1"],
+    "do_sample":            [0, 1, "yes", "never"],
+    "num_return_sequences": [0, 129, 2.0],
+    "num_beams":            [0, 129],
+    "beam_width":           [0, 129],
+    "length_penalty":       ["1", math.nan, math.inf],
+    "early_stopping":       [1, 0, "always"],
+    "logit_bias":           [{5: 101}, {-1: 0}, {"a": 0}, {5: None}, [5], {1.5: 0}],
+    "logprobs":             [-1, 21, True],
+    "eos_token_id":         [-1, [], "2", [1, -1], 1.5],
+    "bos_token_id":         [-1, 1.5, [1]],
+    "pad_token_id":         [-1, 1.5, [1]],
+    "role":                 ["robot", "", 1],
+    "thinking_budget":      [-1, 1.5],
+    "response_format":      ["xml", 5, [], int, {"type": "json_schema"}, {"type": "text"}],
+    "device":               ["", "tpu", "cuda:", "cuda:x", "auto:1", 0, "cuda:99999"],
+    "timeout":              [0, -1, math.inf, "5"],
+    "provider_options":     [{"openai": 5}, {5: {}}, "openai", {"openai": {1: 2}}],
 }  # fmt: skip
 
-NUMBERS = [name for name in PARAMETERS if name not in {"stop_token", "system_prompt", "reasoning_effort"}]
-WHOLE = ["max_tokens", "top_k", "seed"]
+NUMBERS = [name for name, parameter in PARAMETERS.items() if isinstance(parameter.kind, Whole | Number)]
+WHOLE = [name for name, parameter in PARAMETERS.items() if isinstance(parameter.kind, Whole)]
 PENALTIES = ["frequency_penalty", "presence_penalty", "repetition_penalty"]
 
 
@@ -86,6 +126,12 @@ def test_a_value_outside_the_range_is_refused_by_name_range_and_value(name, valu
 def test_what_only_looks_like_a_number_is_refused(name, value):
     with pytest.raises(InvalidParameter, match=name):
         checked({name: value})
+
+
+def test_every_parameter_has_a_sample_that_asks_for_something():
+    for name, parameter in PARAMETERS.items():
+        assert parameter.sample is not None
+        assert parameter.check(name, parameter.sample) == parameter.sample
 
 
 @pytest.mark.parametrize("value", [True, math.nan, math.inf, np.bool_(1), np.float64(1)])
@@ -223,3 +269,71 @@ def test_the_two_spellings_are_one_attribute(llm):
     llm.repetition_penalty = 1.3
     assert llm.repition_penalty == 1.3
     assert pickle.loads(pickle.dumps(llm)).repition_penalty == 1.3
+
+
+def test_ids_of_tokens_may_be_texts_as_json_has_them():
+    assert checked({"logit_bias": {"42": -5}}) == {"logit_bias": {42: -5}}
+
+
+def test_one_end_token_and_several_are_kept_alike():
+    assert checked({"eos_token_id": 2}) == checked({"eos_token_id": [2, 2]}) == {"eos_token_id": (2,)}
+
+
+class Weather(pydantic.BaseModel):
+    celsius: float
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        Weather.model_json_schema(),
+        Weather,
+        {"type": "json_schema", "json_schema": {"name": "w", "schema": Weather.model_json_schema()}},
+    ],
+)
+def test_a_schema_may_be_a_class_or_what_openai_wraps_it_in(spelt):
+    assert checked({"response_format": spelt}) == {"response_format": Weather.model_json_schema()}
+
+
+def test_any_json_may_be_said_as_openai_says_it():
+    assert checked({"response_format": {"type": "json_object"}}) == {"response_format": "json"}
+
+
+def test_a_class_of_a_model_is_no_parameter_but_its_schema():
+    llm = LLM("m", provider=FakeProvider, response_format=Weather)
+
+    assert llm.response_format == Weather.model_json_schema()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"do_sample": True, "temperature": 0}, "do_sample=True and temperature=0: .*never does"),
+        ({"num_return_sequences": 5, "num_beams": 4}, "num_return_sequences=5 and num_beams=4: beam search"),
+    ],
+)
+def test_two_parameters_that_contradict_each_other_are_refused(given, said):
+    with pytest.raises(InvalidParameter, match=said):
+        checked(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"do_sample": False, "temperature": 0},
+        {"do_sample": True, "temperature": 0.1},
+        {"num_return_sequences": 5, "num_beams": 1},
+        {"num_return_sequences": 4, "num_beams": 4},
+    ],
+)
+def test_two_parameters_that_go_together_are_taken(given):
+    assert checked(given) == given
+
+
+def test_a_call_that_contradicts_its_instance_is_refused_before_anything_is_sent():
+    fake = FakeProvider()
+    llm = LLM("m", provider=lambda: fake, do_sample=True)
+
+    with pytest.raises(InvalidParameter, match="do_sample=True and temperature=0"):
+        llm.run("x", temperature=0)
+    assert fake.requests == []

@@ -12,6 +12,7 @@ from typing import Any, assert_type
 
 from asyncllm import (
     LLM,
+    Answers,
     BaseLLM,
     BlockingStream,
     Effort,
@@ -66,10 +67,10 @@ async def asynchronous() -> None:
     assert_type(await llm.arun("x"), str)
     assert_type(await llm.arun("x", max_tokens=5, temperature=None, repition_penalty=1.2), str)
     assert_type(await llm.agenerate(Message("user", "x"), seed=1), Response)
-    assert_type(await llm.abatch_run(["x"]), list[str])
-    assert_type(await llm.abatch_run((str(n) for n in range(3)), max_concurrency=3, top_p=0.5), list[str])
-    assert_type(await llm.abatch_run(["x"], return_errors=False), list[str])
-    assert_type(await llm.abatch_run(["x"], return_errors=True), list[str | LLMError])
+    assert_type(await llm.abatch_run(["x"]), Answers[str])
+    assert_type(await llm.abatch_run((str(n) for n in range(3)), max_concurrency=3, top_p=0.5), Answers[str])
+    assert_type(await llm.abatch_run(["x"], return_errors=False), Answers[str])
+    assert_type(await llm.abatch_run(["x"], return_errors=True), Answers[str | LLMError])
     assert_type(await llm.aclose(), None)
     async with llm as entered:
         assert_type(entered, LLM)
@@ -96,9 +97,9 @@ def synchronous() -> None:
     assert_type(llm.run("x"), str)
     assert_type(llm.run("x", max_tokens=5, stop_token=("a", "b")), str)
     assert_type(llm.generate([{"role": "user", "content": "x"}], reasoning_effort="high"), Response)
-    assert_type(llm.batch_run(["x"]), list[str])
-    assert_type(llm.batch_run(["x"], return_errors=False, temperature=1), list[str])
-    assert_type(llm.batch_run(["x"], return_errors=True, max_concurrency=2), list[str | LLMError])
+    assert_type(llm.batch_run(["x"]), Answers[str])
+    assert_type(llm.batch_run(["x"], return_errors=False, temperature=1), Answers[str])
+    assert_type(llm.batch_run(["x"], return_errors=True, max_concurrency=2), Answers[str | LLMError])
     assert_type(llm.close(), None)
     assert_type(llm.stream("x"), AbstractContextManager[BlockingStream[Response]])
     with llm as entered:

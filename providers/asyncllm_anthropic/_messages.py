@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from asyncllm import Choice, FinishReason, Message, Response, Usage
+from asyncllm import http
 from asyncllm.errors import ErrorTable, InvalidTask, UnexpectedResponse, failure
-from asyncllm.provider import Delta, Request
+from asyncllm.provider import Choice, Delta, FinishReason, Message, Request, Response, Usage
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "end_turn":                      "stop",
@@ -103,46 +103,55 @@ event_decoder = msgspec.json.Decoder(Event)
 usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(WireUsage | None, strict=False)
 
 
-def body(request: Request, *, stream: bool) -> bytes:
-    """Return the body of *request*; system messages, wherever they stand, go into its ``system``."""
-    system = [message.text for message in request.messages if _is_system(message)]
-    turns = [message for message in request.messages if not _is_system(message)]
-    if not turns:
-        raise InvalidTask(
-            "Anthropic wants at least one message of the user's; there are only system messages"
+class Messages(http.Surface):
+    """Anthropic's Messages."""
+
+    path = "/v1/messages"
+
+    def __init__(self, errors: ErrorTable) -> None:
+        self._errors = errors
+
+    def body(self, request: Request, *, stream: bool) -> bytes:
+        """Return *request* as JSON; system messages, wherever they stand, go into its ``system``."""
+        system = [message.text for message in request.messages if _is_system(message)]
+        turns = [message for message in request.messages if not _is_system(message)]
+        if not turns:
+            raise InvalidTask(
+                "Anthropic wants at least one message of the user's; there are only system messages"
+            )
+
+        fields: dict[str, Any] = {"model": request.model, "messages": [_message(turn) for turn in turns]}
+        if system:
+            fields["system"] = "\n\n".join(system)
+        fields |= request.options
+        if stream:
+            fields["stream"] = True
+        return msgspec.json.encode(fields)
+
+    def response(self, content: bytes, request_id: str | None) -> Response:
+        answer = answer_decoder.decode(content)
+        if answer.error is not None:
+            raise _error(answer.error, self._errors, request_id)
+        if answer.type != "message" and answer.content is None:
+            raise UnexpectedResponse(
+                f"the answer is of type {answer.type!r}, and holds no content", request_id=request_id
+            )
+
+        choice = Choice(
+            text="".join(block.text or "" for block in answer.content or () if block.type == "text"),
+            finish_reason=_finish_reason(answer.stop_reason, answer.stop_sequence),
+            matched_stop=answer.stop_sequence,
+        )
+        return Response(
+            choices=(choice,),
+            usage=_counts(answer.usage).canonical(),
+            model=answer.model or "",
+            request_id=request_id,
+            raw=msgspec.json.decode(content),
         )
 
-    fields: dict[str, Any] = {"model": request.model, "messages": [_message(turn) for turn in turns]}
-    if system:
-        fields["system"] = "\n\n".join(system)
-    fields |= request.options
-    if stream:
-        fields["stream"] = True
-    return msgspec.json.encode(fields)
-
-
-def response(content: bytes, errors: ErrorTable, *, request_id: str | None) -> Response:
-    """Return the answer that *content* is in our words."""
-    answer = answer_decoder.decode(content)
-    if answer.error is not None:
-        raise _error(answer.error, errors, request_id)
-    if answer.type != "message" and answer.content is None:
-        raise UnexpectedResponse(
-            f"the answer is of type {answer.type!r}, and holds no content", request_id=request_id
-        )
-
-    choice = Choice(
-        text="".join(block.text or "" for block in answer.content or () if block.type == "text"),
-        finish_reason=_finish_reason(answer.stop_reason, answer.stop_sequence),
-        matched_stop=answer.stop_sequence,
-    )
-    return Response(
-        choices=(choice,),
-        usage=_counts(answer.usage).canonical(),
-        model=answer.model or "",
-        request_id=request_id,
-        raw=msgspec.json.decode(content),
-    )
+    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
+        return Reader(self._errors, request_id=request_id).read
 
 
 class Reader:

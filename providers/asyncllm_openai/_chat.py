@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from asyncllm import Choice, FinishReason, Message, Response, Usage
+from asyncllm import http
 from asyncllm.errors import ErrorTable, UnexpectedResponse, failure
-from asyncllm.provider import Delta, Request
+from asyncllm.provider import Choice, Delta, FinishReason, Message, Request, Response, TokenLogprob, Usage
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop":           "stop",
@@ -68,11 +68,27 @@ class WireMessage(msgspec.Struct):
     refusal: Any = None
 
 
+class Candidate(msgspec.Struct):
+    token: str
+    logprob: float
+
+
+class TokenChoice(msgspec.Struct):
+    token: str
+    logprob: float
+    top_logprobs: list[Candidate] = []
+
+
+class WireLogprobs(msgspec.Struct):
+    content: list[TokenChoice] | None = None
+
+
 class WireChoice(msgspec.Struct):
     index: int | None = None
     message: WireMessage | None = None
     delta: WireMessage | None = None
     finish_reason: str | None = None
+    logprobs: msgspec.Raw = msgspec.Raw(b"null")
     stop_reason: Any = None
     """vLLM's word for the stop token that matched; a number is a token's."""
 
@@ -94,41 +110,52 @@ class Completion(msgspec.Struct):
 
 
 completion_decoder = msgspec.json.Decoder(Completion)
+logprobs_decoder: msgspec.json.Decoder[WireLogprobs | None] = msgspec.json.Decoder(WireLogprobs | None)
 usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(WireUsage | None, strict=False)
 
 
-def body(request: Request, *, stream: bool) -> bytes:
-    """Return the body of *request*: what the rules made of the parameters; what was not set is absent."""
-    fields: dict[str, Any] = {
-        "model": request.model,
-        "messages": [_message(message) for message in request.messages],
-        **request.options,
-    }
-    if stream:
-        fields |= {"stream": True, "stream_options": {"include_usage": True}}
-    return msgspec.json.encode(fields)
+class Chat(http.Surface):
+    """OpenAI's Chat Completions."""
 
+    path = "/chat/completions"
+    last_event = DONE
 
-def response(content: bytes, errors: ErrorTable, *, request_id: str | None) -> Response:
-    """Return the answer that *content* is in our words."""
-    answer = _sound(content, errors, request_id)
-    if not answer.choices:
-        raise UnexpectedResponse("the answer holds no choices", request_id=request_id)
+    def __init__(self, errors: ErrorTable) -> None:
+        self._errors = errors
 
-    return Response(
-        choices=tuple(
-            Choice(
-                text=_text(choice.message),
-                finish_reason=_finish_reason(choice, choice.message) or "unknown",
-                matched_stop=_matched_stop(choice),
-            )
-            for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
-        ),
-        usage=_usage(answer),
-        model=_word(answer.model) or "",
-        request_id=request_id,
-        raw=msgspec.json.decode(content),
-    )
+    def body(self, request: Request, *, stream: bool) -> bytes:
+        fields: dict[str, Any] = {
+            "model": request.model,
+            "messages": [_message(message) for message in request.messages],
+            **request.options,
+        }
+        if stream:
+            fields |= {"stream": True, "stream_options": {"include_usage": True}}
+        return msgspec.json.encode(fields)
+
+    def response(self, content: bytes, request_id: str | None) -> Response:
+        answer = _sound(content, self._errors, request_id)
+        if not answer.choices:
+            raise UnexpectedResponse("the answer holds no choices", request_id=request_id)
+
+        return Response(
+            choices=tuple(
+                Choice(
+                    text=_text(choice.message),
+                    finish_reason=_finish_reason(choice, choice.message) or "unknown",
+                    matched_stop=_matched_stop(choice),
+                    logprobs=_logprobs(choice),
+                )
+                for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
+            ),
+            usage=_usage(answer),
+            model=_word(answer.model) or "",
+            request_id=request_id,
+            raw=msgspec.json.decode(content),
+        )
+
+    def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
+        return Reader(self._errors, request_id=request_id).read
 
 
 class Reader:
@@ -152,6 +179,7 @@ class Reader:
                 index=choice.index or 0,
                 finish_reason=_finish_reason(choice, choice.delta),
                 matched_stop=_matched_stop(choice),
+                logprobs=_logprobs(choice),
                 model=_word(chunk.model),
                 request_id=self._request_id,
             )
@@ -183,6 +211,21 @@ def _usage(answer: Completion) -> Usage | None:
     except msgspec.ValidationError:
         return None
     return usage.canonical() if usage else None
+
+
+def _logprobs(choice: WireChoice) -> tuple[TokenLogprob, ...]:
+    try:
+        found = logprobs_decoder.decode(choice.logprobs)
+    except msgspec.ValidationError:
+        return ()
+    return tuple(
+        TokenLogprob(
+            token=each.token,
+            logprob=each.logprob,
+            likeliest=tuple((other.token, other.logprob) for other in each.top_logprobs),
+        )
+        for each in (found and found.content) or ()
+    )
 
 
 def _message(message: Message) -> dict[str, str]:

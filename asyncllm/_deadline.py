@@ -1,0 +1,42 @@
+"""The time by which a call has to be over."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+
+from .errors import TimedOut
+
+
+class Deadline:
+    """
+    The end of *seconds* that have just begun; None is no end.
+
+    A call enters it for as long as it works, and leaves it while its caller does::
+
+        with deadline():
+            ...
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._end = 0.0 if seconds is None else anyio.current_time() + seconds
+
+    @contextmanager
+    def __call__(self) -> Generator[None]:
+        """
+        Break off what is within at the deadline.
+
+        Raises:
+            TimedOut: It was broken off.
+        """
+        if self._seconds is None:
+            yield
+            return
+
+        with anyio.CancelScope(deadline=self._end) as scope:
+            yield
+        if scope.cancelled_caught:
+            raise TimedOut(f"the call was not over within timeout={self._seconds:g} seconds")

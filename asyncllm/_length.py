@@ -1,0 +1,43 @@
+"""``max_length``, where the provider limits the answer alone: what the prompt leaves of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ._types import Count
+from .errors import InvalidParameter
+from .rules import Applied
+
+MARGIN = 1.2
+"""What an estimate is multiplied with, so that it is seldom too low."""
+
+
+def fitted(length: int, count: Count, max_tokens: int | None) -> Applied:
+    """
+    Return the limit of an answer that, with a prompt of *count* tokens, comes to *length* at most.
+
+    Raises:
+        InvalidParameter: The prompt leaves no room for an answer.
+    """
+    prompt = count.tokens if count.exact else math.ceil(count.tokens * MARGIN)
+    said = f"the prompt takes {prompt} tokens" + ("" if count.exact else ", by estimate and with a margin")
+    room = length - prompt
+    if room < 1:
+        raise InvalidParameter(f"max_length={length} leaves no room for an answer: {said}")
+
+    limit = room if max_tokens is None else min(room, max_tokens)
+    options = {"max_tokens": limit}
+    return Applied(verdict="emulated", sent=options, reason=said, options=options)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The row of ``max_length`` once the prompt is counted: max_tokens brings the limit."""
+
+    limit: Applied
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        return replace(self.limit, options={})

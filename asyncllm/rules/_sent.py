@@ -1,0 +1,163 @@
+"""Rows for what the provider knows, or does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asyncllm._types import Message, Role
+from asyncllm._vocabulary import EFFORTS, Effort
+
+from ._row import Applied, as_it_is
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """The provider knows the parameter under this name; what is outside its range is clamped."""
+
+    within: tuple[float, float] = (-math.inf, math.inf)
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        return Renamed(name, within=self.within).apply(name, value, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The provider knows the parameter by another name, and perhaps in another form."""
+
+    to: str
+    within: tuple[float, float] = (-math.inf, math.inf)
+    form: Callable[[Any], Any] = as_it_is
+    also: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What belongs to saying it: other keys of the body."""
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        low, high = self.within
+        sent = value
+        if isinstance(value, int | float) and not low <= value <= high:
+            nearest = min(max(value, low), high)
+            sent = type(value)(nearest) if type(value)(nearest) == nearest else nearest
+        options = {**self.also, self.to: self.form(sent)}
+        if sent != value:
+            return Applied(
+                verdict="clamped", sent=sent, reason=f"accepts {_span(low, high)}", options=options
+            )
+
+        plain = self.to == name and self.form is as_it_is and not self.also
+        return Applied(
+            verdict="native" if plain else "renamed",
+            sent=sent,
+            reason="" if plain else f"as {self.to}",
+            options=options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The provider returns several answers to one call (a row for ``num_return_sequences``)."""
+
+    to: str
+    at_most: int
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        if value > self.at_most:
+            return Repeated(f"one call returns {self.at_most} at most").apply(name, value, asked)
+        return Applied(
+            verdict="renamed", sent=value, reason=f"as {self.to}", options={self.to: value}, choices=value
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The provider knows some of the levels of ``reasoning_effort``; the nearest of them is sent."""
+
+    to: str
+    levels: tuple[Effort, ...]
+    form: Callable[[Any], Any] = as_it_is
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        sent = min(self.levels, key=lambda level: abs(EFFORTS.index(level) - EFFORTS.index(value)))
+        options = {self.to: self.form(sent)}
+        if sent != value:
+            return Applied(
+                verdict="clamped", sent=sent, reason=f"knows {', '.join(self.levels)}", options=options
+            )
+
+        plain = self.to == name and self.form is as_it_is
+        return Applied(
+            verdict="native" if plain else "renamed",
+            sent=sent,
+            reason="" if plain else f"as {self.to}",
+            options=options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The provider takes the parameter as a message before the conversation."""
+
+    role: Role
+    """The message's role."""
+
+    def apply(self, name: str, value: str, asked: Mapping[str, Any]) -> Applied:
+        reason = f"as a message of the role {self.role}"
+        return Applied(verdict="renamed", sent=value, reason=reason, leading=(Message(self.role, value),))
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The provider lets these say the task (a row for ``role``)."""
+
+    known: tuple[Role, ...]
+    reason: str = ""
+    """Why not the others: the user says it then."""
+
+    def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
+        if value in self.known:
+            return Applied(verdict="native", sent=value, role=value)
+        return Applied(verdict="clamped", sent="user", reason=self.reason, role="user")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """The provider lacks the parameter, and nothing can stand in for it."""
+
+    reason: str = "not supported"
+    default: Any = None
+    """The value that the provider has anyway: whoever asks for it gets it, unsent."""
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        if value == self.default and isinstance(value, bool) is isinstance(self.default, bool):
+            return Applied(verdict="native", reason="what the provider does anyway")
+        return Applied(verdict="dropped", reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Inapplicable:
+    """The provider leaves the parameter nothing to do; nothing is lost without it."""
+
+    reason: str
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        return Applied(verdict="inapplicable", reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A call returns one answer, so asyncllm asks several times (a row for ``num_return_sequences``)."""
+
+    reason: str = "one call returns one answer"
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        if value == 1:
+            return Applied(verdict="native", reason="what the provider does anyway")
+        return Applied(verdict="emulated", calls=value, reason=f"{self.reason}; asked {value} times")
+
+
+def _span(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"{low:g} and more"
+
+    return f"up to {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
