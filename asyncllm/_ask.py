@@ -1,19 +1,44 @@
-"""Ask a provider once: open its stream, or await its answer, in our words and with our errors."""
+"""Ask a provider: open its stream, or await its answer, in our words and with our errors."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import replace
 
+from ._batch import map_bounded
 from ._deadline import Deadline
 from ._prepare import Prepared
+from ._retry import Retry
+from ._several import together
 from ._stream import Stream
 from ._types import Count, Response
 from .errors import translated
 from .provider import Provider, Request
 
+AT_ONCE = 16
+"""How many of the answers to one task are asked for at a time, at most."""
+
 NO_DEADLINE = Deadline(None)
+
+
+async def answer(provider: Provider, call: Prepared, requests: Sequence[Request], retry: Retry) -> Response:
+    """Ask with each of *requests*, trying again each for itself; return the answers as one response."""
+
+    async def one(request: Request) -> Response:
+        response, attempts = await retry(functools.partial(ask, provider, call, request))
+        return replace(response, attempts=attempts)
+
+    if len(requests) == 1:
+        return await one(requests[0])
+    return together(await map_bounded(one, requests, limit=AT_ONCE))
+
+
+async def others(provider: Provider, call: Prepared, retry: Retry, first: Response) -> Response:
+    """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
+    rest = await answer(provider, call, call.requests[1:], retry)
+    return replace(together([first, rest]), timing=first.timing)
 
 
 async def ask(provider: Provider, call: Prepared, request: Request) -> Response:
@@ -44,10 +69,15 @@ async def begin(
     return stream
 
 
-async def count(provider: Provider, request: Request) -> Count:
-    """Count what *request* asks."""
-    with _guard(provider)():
-        return await provider.count_tokens(request)
+async def count(provider: Provider, request: Request, retry: Retry) -> Count:
+    """Count what *request* asks, trying again."""
+
+    async def once() -> Count:
+        with _guard(provider)():
+            return await provider.count_tokens(request)
+
+    tokens, _ = await retry(once)
+    return tokens
 
 
 def _guard(provider: Provider) -> Callable[[], AbstractContextManager[None]]:

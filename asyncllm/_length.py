@@ -23,14 +23,16 @@ def fitted(length: int, count: Count, max_tokens: int | None) -> Applied:
         InvalidParameter: The prompt leaves no room for an answer.
     """
     prompt = count.tokens if count.exact else math.ceil(count.tokens * MARGIN)
-    said = f"the prompt takes {prompt} tokens" + ("" if count.exact else ", by estimate and with a margin")
+    how = "counted" if count.exact else "estimated, with a margin"
     room = length - prompt
     if room < 1:
-        raise InvalidParameter(f"max_length={length} leaves no room for an answer: {said}")
+        raise InvalidParameter(
+            f"max_length={length} leaves no room for an answer: the prompt takes {prompt} tokens ({how})"
+        )
 
-    limit = room if max_tokens is None else min(room, max_tokens)
-    options = {"max_tokens": limit}
-    return Applied(verdict="emulated", sent=options, reason=said, options=options)
+    limit = {"max_tokens": room if max_tokens is None else min(room, max_tokens)}
+    reason = f"what the prompt leaves of it is max_tokens; the prompt is {how}"
+    return Applied(verdict="emulated", sent=limit, reason=reason, options=limit)
 
 
 @dataclass(frozen=True, slots=True)

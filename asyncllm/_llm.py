@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import time
@@ -13,44 +12,31 @@ from typing import Any, Literal, Self, Unpack, cast, overload
 
 import anyio
 
-from . import _log
-from ._ask import ask, begin, count
+from ._ask import answer, begin, count, others
 from ._batch import map_bounded
 from ._deadline import Deadline
 from ._kinds import Whole
 from ._loop import CLOSING, PerLoop
-from ._parameters import Parameters
 from ._plan import Plan
-from ._policy import Policy, checked_policies, checked_rules, refuse, reported
+from ._policy import Policies, Policy, checked_rules
 from ._prepare import Prepared, prepare
 from ._registry import check_settings, find
 from ._retry import Retry
-from ._several import TALLIES, Answers, Tallies, together
+from ._several import TALLIES, Answers, Tallies
+from ._specification import Specified
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
 from ._tasks import check_tasks
-from ._types import Adjustment, Count, Prompt, Response, Role, Timing
+from ._types import Count, Prompt, Response, Role, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, unknown
-from .errors import InvalidParameter, LLMError, UnsupportedParameter
-from .provider import Provider, Request, estimated
+from .errors import InvalidParameter, LLMError
+from .provider import Provider, estimated
 from .rules import Rules
-
-OWN = frozenset(
-    {
-        *("_values", "_model", "_given_provider", "_settings", "_strict", "_policy", "_retry"),
-        *("_like", "_rules"),
-        *("_reported", "_make", "_rulebook", "_provider_name", "_provider"),
-    }
-)
-"""The attributes of an LLM itself; whatever else one has, a subclass gave it."""
-
-CALLS_AT_ONCE = 16
-"""How many of the answers to one task are asked for at a time, at most."""
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
 
-class LLM(Parameters):
+class LLM(Specified):
     """
     A language model.
 
@@ -152,12 +138,10 @@ class LLM(Parameters):
         self._model = source.model
         self._given_provider = provider
         self._settings = settings
-        self._strict = strict
-        self._policy = checked_policies(policy or {})
+        self._policies = Policies(policy or {}, strict=strict)
         self._like = like
         self._rules = checked_rules(rules or {})
         self._retry = Retry() if retry is None else retry
-        self._reported: set[tuple[str, ...]] = set()
         self._make = functools.partial(source.maker, **settings)
         self._rulebook = self._make()
         _check_kinds(
@@ -193,11 +177,12 @@ class LLM(Parameters):
     async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:
         """Ask once and return the answer with all that is known of it. Otherwise like :meth:`arun`."""
         began = time.perf_counter()
-        call = self._prepared(task, params)
+        asked = self._asked(params)
+        call = self._prepared(task, asked)
         with Deadline(call.timeout)():
             async with self._provider.use() as provider:
-                call = await self._counted(provider, call, task, params)
-                response = await self._answer(provider, call, call.requests)
+                call = await self._counted(provider, call, task, asked)
+                response = await answer(provider, call, call.requests, self._retry)
         return self._finished(call, began, response)
 
     @asynccontextmanager
@@ -217,16 +202,17 @@ class LLM(Parameters):
         raised, since nobody can take back what was seen.
         """
         began = time.perf_counter()
-        call = self._prepared(task, params)
+        asked = self._asked(params)
+        call = self._prepared(task, asked)
         deadline = Deadline(call.timeout)
         async with self._provider.use() as provider, AsyncExitStack() as stack:
             with deadline():
-                call = await self._counted(provider, call, task, params)
+                call = await self._counted(provider, call, task, asked)
                 opened = functools.partial(begin, stack, provider, call, call.request, deadline)
                 stream, attempts = await self._retry(opened)
             finish = functools.partial(self._finished, call, began, attempts=attempts)
-            others = functools.partial(self._others, provider, call)
-            stream.begun(finish, others if call.requests[1:] else None)
+            follow = functools.partial(others, provider, call, self._retry)
+            stream.begun(finish, follow if call.requests[1:] else None)
             try:
                 yield stream
             finally:
@@ -305,21 +291,17 @@ class LLM(Parameters):
         ``max_length`` is shown by an estimate of the prompt. Where the call would
         be refused (``strict``, ``policy``), the plan says so instead of raising.
         """
-        call = self._applied(task, params)
+        asked = self._asked(params)
+        call = self._applied(task, asked)
         if call.length is not None:
-            call = self._applied(task, params, estimated(call.request))
-        refusal = None
-        try:
-            refuse(call.verdicts, self._policy, strict=self._strict)
-        except UnsupportedParameter as error:
-            refusal = error
+            call = self._applied(task, asked, estimated(call.request))
         return Plan(
             provider=self._provider_name,
             model=self._model,
             sent=tuple(self._rulebook.wire(request) for request in call.requests),
             verdicts=call.verdicts,
-            adjustments=reported(call.verdicts, self._policy),
-            refusal=refusal,
+            adjustments=self._policies.reported(call.verdicts),
+            refusal=self._policies.refusal(call.verdicts),
         )
 
     async def aclose(self) -> None:
@@ -350,52 +332,14 @@ class LLM(Parameters):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        values = self._values
-        parameters = "".join(f", {name}={values[name]!r}" for name in PARAMETERS if name in values)
-        return f"{type(self).__name__}({self.model_name!r}{parameters})"
-
     def __setattr__(self, name: str, value: Any) -> None:
         # A subclass may have attributes of its own; on an LLM itself another name is a misspelt one.
         if type(self) is LLM and not name.startswith("_") and not hasattr(LLM, name):
             raise unknown(name, {*PARAMETERS, *ALIASES})
         super().__setattr__(name, value)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """An LLM travels as its specification: no client, no key; the key is found anew where it arrives."""
-        secret = self._rulebook.secret_settings
-        return {
-            "specification": {
-                **self._values,
-                **{name: value for name, value in self._settings.items() if name not in secret},
-                "model": self._model if self._given_provider else self.model_name,
-                "strict": self._strict,
-                "policy": self._policy,
-                "like": self._like,
-                "rules": self._rules,
-                "retry": self._retry,
-                "provider": self._given_provider,
-            },
-            "attributes": {name: value for name, value in vars(self).items() if name not in OWN},
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        LLM.__init__(self, **state["specification"])
-        vars(self).update(state["attributes"])
-
-    def __copy__(self) -> Self:
-        """A copy stays in this process, so it keeps the key."""
-        state = self.__getstate__()
-        state["specification"] |= self._settings
-        twin = type(self).__new__(type(self))
-        twin.__setstate__(state)
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = self.__copy__()
-        attributes = self.__getstate__()["attributes"]
-        vars(twin).update(copy.deepcopy(attributes, memo))
-        return twin
+    def _specify(self, **specification: Any) -> None:
+        LLM.__init__(self, **specification)
 
     async def _opened(self) -> Provider:
         provider = self._make()
@@ -407,72 +351,40 @@ class LLM(Parameters):
             raise
         return provider
 
-    def _prepared(self, task: Prompt, params: Params, count: Count | None = None) -> Prepared:
+    def _asked(self, params: Params) -> dict[str, Any]:
+        """Take a snapshot of the parameters."""
+        return {**self._values, **checked(params)}
+
+    def _prepared(self, task: Prompt, asked: Mapping[str, Any], count: Count | None = None) -> Prepared:
         """Turn the call into the provider's words; raise or report what is not just as asked."""
-        call = self._applied(task, params, count)
-        refuse(call.verdicts, self._policy, strict=self._strict)
-        self._report(reported(call.verdicts, self._policy))
+        call = self._applied(task, asked, count)
+        if (refusal := self._policies.refusal(call.verdicts)) is not None:
+            raise refusal
+        self._policies.log(call.verdicts, model=self.model_name)
         return call
 
-    def _applied(self, task: Prompt, params: Params, count: Count | None = None) -> Prepared:
-        """Take a snapshot of the parameters and apply the rules to it."""
+    def _applied(self, task: Prompt, asked: Mapping[str, Any], count: Count | None = None) -> Prepared:
         return prepare(
-            task,
-            {**self._values, **checked(params)},
-            self._rulebook_for,
-            provider=self._provider_name,
-            model=self._model,
-            count=count,
+            task, asked, self._rules_for, provider=self._provider_name, model=self._model, count=count
         )
 
-    def _rulebook_for(self, asked: Mapping[str, Any]) -> Rules:
+    def _rules_for(self, asked: Mapping[str, Any]) -> Rules:
         rules = self._rulebook.rules(self._like or self._model, cast("Params", asked))
         return {**rules, **self._rules} if self._rules else rules
 
-    async def _counted(self, provider: Provider, call: Prepared, task: Prompt, params: Params) -> Prepared:
+    async def _counted(
+        self, provider: Provider, call: Prepared, task: Prompt, asked: Mapping[str, Any]
+    ) -> Prepared:
         """Where the prompt has to be counted first, count it and prepare the call with what that leaves."""
         if call.length is None:
             return call
-
-        tokens, _ = await self._retry(functools.partial(count, provider, call.request))
-        return self._prepared(task, params, tokens)
-
-    async def _answer(self, provider: Provider, call: Prepared, requests: Sequence[Request]) -> Response:
-        """Ask with each of *requests*, trying again on its own account; return the answers as one."""
-
-        async def one(request: Request) -> Response:
-            response, attempts = await self._retry(functools.partial(ask, provider, call, request))
-            return replace(response, attempts=attempts)
-
-        if len(requests) == 1:
-            return await one(requests[0])
-        return together(await map_bounded(one, requests, limit=CALLS_AT_ONCE))
-
-    async def _others(self, provider: Provider, call: Prepared, first: Response) -> Response:
-        """Get the answers that a stream could not bring, beside its own, which is *first*."""
-        others = await self._answer(provider, call, call.requests[1:])
-        return replace(together([first, others]), timing=first.timing)
-
-    def _report(self, adjustments: tuple[Adjustment, ...]) -> None:
-        """Log each kind of adjustment once, without its values: they may be prompts, or a million seeds."""
-        for adjustment in adjustments:
-            kind = (adjustment.parameter, adjustment.verdict, adjustment.reason)
-            if kind not in self._reported:
-                self._reported.add(kind)
-                parameter, verdict, reason = kind
-                _log.warn(
-                    "parameter_adjusted",
-                    model=self.model_name,
-                    parameter=parameter,
-                    verdict=verdict,
-                    reason=reason,
-                )
+        return self._prepared(task, asked, await count(provider, call.request, self._retry))
 
     def _finished(
         self, call: Prepared, began: float, response: Response, *, attempts: int | None = None
     ) -> Response:
         """Add to *response* what only the core knows."""
-        adjustments = reported(call.verdicts, self._policy)
+        adjustments = self._policies.reported(call.verdicts)
         if (tallies := TALLIES.get()) is not None:
             tallies.add(adjustments)
         total, first = time.perf_counter() - began, None

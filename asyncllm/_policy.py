@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
+from . import _log
 from ._types import DONE, LOST, Adjustment
 from ._vocabulary import ALIASES, PARAMETERS, unknown
 from .errors import InvalidParameter, UnsupportedParameter
@@ -22,33 +23,84 @@ What to do where the provider does not take a parameter just as asked.
     Do what can be done, and say nothing.
 """
 
+Verdicts: TypeAlias = tuple[Adjustment, ...]
+
 NAMES = frozenset({*PARAMETERS, *ALIASES})
 """What a policy can be for."""
 ROWS = NAMES | {"model_name"}
 """What a row can be for."""
 
 
-def checked_policies(given: Mapping[str, Any]) -> dict[str, Policy]:
+class Policies:
     """
-    Return *given* by canonical names.
+    What to do with the verdicts on a call's parameters.
+
+    Args:
+        given: Policies by parameters' names.
+
+        strict: Whether ``"require"`` holds for the parameters without one, or ``"adapt"``.
 
     Raises:
         UnknownParameter: There is no such parameter.
         InvalidParameter: There is no such policy.
     """
-    for name, policy in given.items():
-        if name not in NAMES:
-            raise unknown(name, NAMES)
-        if policy not in get_args(Policy):
-            raise InvalidParameter(
-                f"a policy is one of {', '.join(get_args(Policy))}; got {policy!r} for {name}"
-            )
-    return {ALIASES.get(name, name): cast("Policy", policy) for name, policy in given.items()}
+
+    def __init__(self, given: Mapping[str, Any], *, strict: bool) -> None:
+        for name, policy in given.items():
+            if name not in NAMES:
+                raise unknown(name, NAMES)
+            if policy not in get_args(Policy):
+                known = ", ".join(get_args(Policy))
+                raise InvalidParameter(f"a policy is one of {known}; got {policy!r} for {name}")
+        self.given: dict[str, Policy] = {ALIASES.get(name, name): policy for name, policy in given.items()}
+        self.strict = strict
+        self._logged: set[tuple[str, ...]] = set()
+
+    def refusal(self, verdicts: Verdicts) -> UnsupportedParameter | None:
+        """
+        Return the error that the call has to raise, if a required parameter would not be done just as asked.
+
+        What is merely said otherwise (``translated``), or has nothing to do
+        (``inapplicable``), loses nothing.
+        """
+        default: Policy = "require" if self.strict else "adapt"
+        lost = [
+            verdict
+            for verdict in verdicts
+            if verdict.verdict in LOST and self.given.get(verdict.parameter, default) == "require"
+        ]
+        if not lost:
+            return None
+        return UnsupportedParameter(
+            "required, and the provider would not do just what was asked: " + "; ".join(map(str, lost))
+        )
+
+    def reported(self, verdicts: Verdicts) -> Verdicts:
+        """Return those that the caller wants to hear of: whatever is not done just as asked."""
+        return tuple(
+            verdict
+            for verdict in verdicts
+            if verdict.verdict not in DONE and self.given.get(verdict.parameter) != "ignore"
+        )
+
+    def log(self, verdicts: Verdicts, *, model: str) -> None:
+        """Log each kind of adjustment once, without its values: they may be prompts, or a million seeds."""
+        for verdict in self.reported(verdicts):
+            kind = (verdict.parameter, verdict.verdict, verdict.reason)
+            if kind not in self._logged:
+                self._logged.add(kind)
+                _log.warn(
+                    "parameter_adjusted",
+                    model=model,
+                    parameter=verdict.parameter,
+                    verdict=verdict.verdict,
+                    reason=verdict.reason,
+                )
 
 
 def checked_rules(given: Mapping[str, Any]) -> Rules:
     """
-    Return *given* by canonical names.
+    Return a caller's rows by canonical names.
 
     Raises:
         UnknownParameter: There is no such parameter.
@@ -62,31 +114,3 @@ def checked_rules(given: Mapping[str, Any]) -> Rules:
                 f"a rule has a method apply, as those of asyncllm.rules; got {rule!r} for {name}"
             )
     return {ALIASES.get(name, name): rule for name, rule in given.items()}
-
-
-def reported(verdicts: tuple[Adjustment, ...], policies: Mapping[str, Policy]) -> tuple[Adjustment, ...]:
-    """Return those of *verdicts* that the caller wants to hear of: whatever is not done just as asked."""
-    return tuple(
-        verdict
-        for verdict in verdicts
-        if verdict.verdict not in DONE and policies.get(verdict.parameter) != "ignore"
-    )
-
-
-def refuse(verdicts: tuple[Adjustment, ...], policies: Mapping[str, Policy], *, strict: bool) -> None:
-    """
-    Raise where a parameter that the caller requires would not be done just as asked.
-
-    What is merely said otherwise (``translated``), or has nothing to do
-    (``inapplicable``), loses nothing.
-    """
-    default: Policy = "require" if strict else "adapt"
-    lost = [
-        verdict
-        for verdict in verdicts
-        if verdict.verdict in LOST and policies.get(verdict.parameter, default) == "require"
-    ]
-    if lost:
-        raise UnsupportedParameter(
-            "required, and the provider would not do just what was asked: " + "; ".join(map(str, lost))
-        )

@@ -56,7 +56,9 @@ class Tallies:
     def add(self, adjustments: Iterable[Adjustment]) -> None:
         """Take in those of one more response."""
         self._of += 1
-        self._counts.update({(each.parameter, each.verdict, each.reason) for each in adjustments})
+        self._counts.update(
+            dict.fromkeys((each.parameter, each.verdict, each.reason) for each in adjustments).keys()
+        )
 
     def all(self) -> tuple[Tally, ...]:
         """Return one line for each adjustment, the commonest first."""

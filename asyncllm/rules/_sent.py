@@ -148,12 +148,12 @@ class Inapplicable:
 class Repeated:
     """A call returns one answer, so asyncllm asks several times (a row for ``num_return_sequences``)."""
 
-    reason: str = "one call returns one answer"
+    reason: str = "one call returns one answer, so there are several"
 
     def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
         if value == 1:
             return Applied(verdict="native", reason="what the provider does anyway")
-        return Applied(verdict="emulated", calls=value, reason=f"{self.reason}; asked {value} times")
+        return Applied(verdict="emulated", calls=value, reason=self.reason)
 
 
 def _span(low: float, high: float) -> str:

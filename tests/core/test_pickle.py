@@ -40,7 +40,7 @@ def test_what_an_llm_is_made_of_arrives(protocol):
     assert repr(arrived) == repr(llm)
     assert arrived.model_name == "Keyed:m"
     assert arrived.parameters == {"temperature": 0.5, "stop_token": ("a", "b"), "repetition_penalty": 1.2}
-    assert (arrived._strict, arrived._retry) == (True, Retry(attempts=7))
+    assert (arrived._policies.strict, arrived._retry) == (True, Retry(attempts=7))
     assert arrived.run("x") == "http://elsewhere without a key"
 
 

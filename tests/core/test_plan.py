@@ -91,7 +91,7 @@ def test_a_plan_estimates_the_prompt_of_max_length(llm):
     (said,) = llm.plan("hi", max_length=100).adjustments
 
     assert said.verdict == "emulated"
-    assert "by estimate" in said.reason
+    assert "estimated" in said.reason
 
 
 class Counting(FakeProvider):
@@ -114,7 +114,8 @@ async def test_a_call_with_max_length_counts_its_prompt_and_tries_that_again_too
 
     assert fake.requests[0].options == {"limit": 70}
     assert str(response.adjustments[0]) == (
-        "emulated max_length (100 -> {'max_tokens': 70}): the prompt takes 30 tokens"
+        "emulated max_length (100 -> {'max_tokens': 70}): what the prompt leaves of it "
+        "is max_tokens; the prompt is counted"
     )
 
 

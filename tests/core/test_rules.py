@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncllm import LLM, Adjustment, Count, InvalidParameter, LLMError, Message, UnsupportedParameter
-from asyncllm._policy import reported
+from asyncllm._policy import Policies
 from asyncllm._prepare import prepare
 from asyncllm._vocabulary import EFFORTS, PARAMETERS, checked
 from asyncllm.rules import (
@@ -38,7 +38,7 @@ class Call:
     def __init__(self, call):
         self.request, self.requests, self.stops = call.request, call.requests, call.stops
         self.choices, self.length, self.verdicts = call.choices, call.length, call.verdicts
-        self.adjustments = reported(call.verdicts, {})
+        self.adjustments = Policies({}, strict=False).reported(call.verdicts)
 
 
 def prepared(rules, task=HELLO, count=None, **asked):

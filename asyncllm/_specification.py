@@ -1,0 +1,91 @@
+"""An LLM as what it is made of: how it looks, and how it travels."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Self
+
+from ._parameters import Parameters
+from ._policy import Policies
+from ._retry import Retry
+from ._vocabulary import PARAMETERS
+from .provider import Provider
+from .rules import Rules
+
+OWN = frozenset(
+    {
+        *("_values", "_model", "_given_provider", "_settings", "_policies", "_retry"),
+        *("_like", "_rules"),
+        *("_make", "_rulebook", "_provider_name", "_provider"),
+    }
+)
+"""The attributes of an LLM itself; whatever else one has, a subclass gave it."""
+
+
+class Specified(Parameters):
+    """
+    What is made from a specification: model, parameters and settings.
+
+    It pickles and copies as that: no client, and beyond this process no key.
+    """
+
+    _model: str
+    _given_provider: Callable[..., Provider] | None
+    _settings: dict[str, Any]
+    _policies: Policies
+    _like: str | None
+    _rules: Rules
+    _retry: Retry
+    _rulebook: Provider
+
+    @property
+    @abstractmethod
+    def model_name(self) -> str:
+        """Provider and model."""
+
+    @abstractmethod
+    def _specify(self, **specification: Any) -> None:
+        """Make this anew, without what a subclass does besides."""
+
+    def __repr__(self) -> str:
+        values = self._values
+        parameters = "".join(f", {name}={values[name]!r}" for name in PARAMETERS if name in values)
+        return f"{type(self).__name__}({self.model_name!r}{parameters})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """An LLM travels as its specification: no client, no key; the key is found anew where it arrives."""
+        secret = self._rulebook.secret_settings
+        return {
+            "specification": {
+                **self._values,
+                **{name: value for name, value in self._settings.items() if name not in secret},
+                "model": self._model if self._given_provider else self.model_name,
+                "strict": self._policies.strict,
+                "policy": self._policies.given,
+                "like": self._like,
+                "rules": self._rules,
+                "retry": self._retry,
+                "provider": self._given_provider,
+            },
+            "attributes": {name: value for name, value in vars(self).items() if name not in OWN},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._specify(**state["specification"])
+        vars(self).update(state["attributes"])
+
+    def __copy__(self) -> Self:
+        """A copy stays in this process, so it keeps the key."""
+        state = self.__getstate__()
+        state["specification"] |= self._settings
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(state)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = self.__copy__()
+        attributes = self.__getstate__()["attributes"]
+        vars(twin).update(copy.deepcopy(attributes, memo))
+        return twin
