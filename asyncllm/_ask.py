@@ -23,22 +23,25 @@ AT_ONCE = 16
 NO_DEADLINE = Deadline(None)
 
 
-async def answer(provider: Provider, call: Prepared, requests: Sequence[Request], retry: Retry) -> Response:
-    """Ask with each of *requests*, trying again each for itself; return the answers as one response."""
+async def answer(
+    provider: Provider, call: Prepared, requests: Sequence[Request], retry: Retry
+) -> tuple[Response, int]:
+    """Ask with each of *requests*, trying again each for itself; return one response, and the attempts."""
 
-    async def one(request: Request) -> Response:
-        response, attempts = await retry(functools.partial(ask, provider, call, request))
-        return replace(response, attempts=attempts)
+    async def one(request: Request) -> tuple[Response, int]:
+        return await retry(functools.partial(ask, provider, call, request))
 
     if len(requests) == 1:
         return await one(requests[0])
-    return together(await map_bounded(one, requests, limit=AT_ONCE))
+
+    answers = await map_bounded(one, requests, limit=AT_ONCE)
+    return together([response for response, _ in answers]), sum(attempts for _, attempts in answers)
 
 
 async def others(provider: Provider, call: Prepared, retry: Retry, first: Response) -> Response:
     """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
-    rest = await answer(provider, call, call.requests[1:], retry)
-    return replace(together([first, rest]), timing=first.timing)
+    rest, attempts = await answer(provider, call, call.requests[1:], retry)
+    return replace(together([first, rest]), timing=first.timing, attempts=first.attempts + attempts)
 
 
 async def ask(provider: Provider, call: Prepared, request: Request) -> Response:

@@ -182,8 +182,8 @@ class LLM(Specified):
         with Deadline(call.timeout)():
             async with self._provider.use() as provider:
                 call = await self._counted(provider, call, task, asked)
-                response = await answer(provider, call, call.requests, self._retry)
-        return self._finished(call, began, response)
+                response, attempts = await answer(provider, call, call.requests, self._retry)
+        return self._finished(call, began, attempts, response)
 
     @asynccontextmanager
     async def astream(self, task: Prompt, **params: Unpack[Params]) -> AsyncGenerator[Stream]:
@@ -210,7 +210,7 @@ class LLM(Specified):
                 call = await self._counted(provider, call, task, asked)
                 opened = functools.partial(begin, stack, provider, call, call.request, deadline)
                 stream, attempts = await self._retry(opened)
-            finish = functools.partial(self._finished, call, began, attempts=attempts)
+            finish = functools.partial(self._finished, call, began, attempts)
             follow = functools.partial(others, provider, call, self._retry)
             stream.begun(finish, follow if call.requests[1:] else None)
             try:
@@ -380,9 +380,7 @@ class LLM(Specified):
             return call
         return self._prepared(task, asked, await count(provider, call.request, self._retry))
 
-    def _finished(
-        self, call: Prepared, began: float, response: Response, *, attempts: int | None = None
-    ) -> Response:
+    def _finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
         """Add to *response* what only the core knows."""
         adjustments = self._policies.reported(call.verdicts)
         if (tallies := TALLIES.get()) is not None:
@@ -394,7 +392,7 @@ class LLM(Specified):
             response,
             timing=Timing(total=total, first_token=first),
             adjustments=adjustments,
-            attempts=response.attempts if attempts is None else attempts,
+            attempts=attempts,
             provider=self._provider_name,
             model=response.model or self._model,
         )

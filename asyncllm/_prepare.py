@@ -133,19 +133,16 @@ def _role(applied: tuple[Applied, ...]) -> Role:
     return roles[0] if roles else "user"
 
 
-def _verdicts(named: Mapping[str, Applied], asked: Mapping[str, Any]) -> tuple[Adjustment, ...]:
-    """Return the verdicts of all rows; two that need the same thing to travel along say so once."""
-    every = (
-        verdict
-        for name, row in named.items()
-        for verdict in (
-            Adjustment(
-                parameter=name, verdict=row.verdict, asked=asked.get(name), sent=row.sent, reason=row.reason
-            ),
-            *row.besides,
+def _verdicts(applied: Mapping[str, Applied], asked: Mapping[str, Any]) -> tuple[Adjustment, ...]:
+    """Return the verdict of each row; two that need the same thing to travel along say so once."""
+    own = (
+        Adjustment(
+            parameter=name, verdict=row.verdict, asked=asked.get(name), sent=row.sent, reason=row.reason
         )
+        for name, row in applied.items()
     )
-    return tuple({str(verdict): verdict for verdict in every}.values())
+    besides = {str(beside): beside for row in applied.values() for beside in row.besides}
+    return (*own, *besides.values())
 
 
 def _merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,6 @@ def together(responses: Sequence[Response]) -> Response:
         first,
         choices=tuple(choice for response in responses for choice in response.choices),
         usage=sum(usages[1:], usages[0]) if len(usages) == len(responses) else None,
-        attempts=sum(response.attempts for response in responses),
         raw=[response.raw for response in responses],
     )
 

@@ -99,18 +99,20 @@ class Passed:
         )
 
 
+OURS: Rules = {
+    "stop_token":           StopTokens(),
+    "num_return_sequences": Repeated(),
+    "max_length":           Counted(),
+    "role":                 Roles(("system", "developer", "user", "assistant")),
+    "timeout":              Timed(),
+    "num_beams":            Unsupported("no beam search", default=1),
+    "device":               Inapplicable("the provider's machines are its own"),
+    "pad_token_id":         Inapplicable("an answer is a text, not a matrix of tokens"),
+}  # fmt: skip
+"""What asyncllm can do itself, and what is nobody's business over a network."""
+
+
 def completed(rules: Rules, provider: str) -> Rules:
     """Return *rules* with rows for what asyncllm can do itself, where there are none."""
-    return {
-        "stop_token":           StopTokens(),
-        "num_return_sequences": Repeated(),
-        "max_length":           Counted(),
-        "do_sample":            Greedy(rules.get("temperature", Unsupported())),
-        "role":                 Roles(("system", "developer", "user", "assistant")),
-        "timeout":              Timed(),
-        "num_beams":            Unsupported("no beam search", default=1),
-        "device":               Inapplicable("the provider's machines are its own"),
-        "pad_token_id":         Inapplicable("an answer is a text, not a matrix of tokens"),
-        "provider_options":     Passed(provider),
-        **rules,
-    }  # fmt: skip
+    cold = Greedy(rules.get("temperature", Unsupported()))
+    return {**OURS, "do_sample": cold, "provider_options": Passed(provider), **rules}
