@@ -14,12 +14,16 @@ needs another shape takes the pool when it opens and gives it back when it close
 from ._connections import acquire, release
 from ._errors import TRANSPORT_ERRORS
 from ._events import content, events, lines
+from ._plain import PlainClient, ServerError, StatusError
 from ._provider import HTTPProvider, Surface
 from ._settings import checked_headers, checked_text, checked_url
 
 __all__ = [
     "TRANSPORT_ERRORS",
     "HTTPProvider",
+    "PlainClient",
+    "ServerError",
+    "StatusError",
     "Surface",
     "acquire",
     "checked_headers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 
@@ -40,12 +41,23 @@ async def events(response: httpx2.Response, *, last: str | None = None) -> Async
 
 
 async def lines(response: httpx2.Response) -> AsyncGenerator[str]:
-    """Give the lines of a streamed *response* as they come, without empty ones, and close it."""
-    source = aiter(response.aiter_lines())
+    """
+    Give the lines of a streamed *response* as they come, without empty ones, and close it.
+
+    Only a line feed ends a line: the other characters that Python takes for ends
+    may stand within JSON. A last line without its end counts where it is whole
+    JSON; otherwise the connection was cut within it, and it is left out.
+    """
+    source = aiter(response.aiter_bytes())
+    rest = b""
     try:
-        async for line in source:
-            if line.strip():
-                yield line
+        async for piece in source:
+            *ended, rest = (rest + piece).split(b"\n")
+            for line in ended:
+                if line.strip():
+                    yield line.decode()
+        if _is_json(rest):
+            yield rest.decode()
     finally:
         await response.aclose()
         with suppress(httpx2.HTTPError, httpx2.StreamError):  # As above.
@@ -58,6 +70,14 @@ async def content(response: httpx2.Response) -> bytes:
     # nobody else can close.
     packed = b"".join([piece async for piece in response.aiter_raw()])
     return httpx2.Response(response.status_code, headers=response.headers, content=packed).content
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 async def _exhausted(source: AsyncIterator[object]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._reply import Reply, words
 
 HEADERS: Mapping[str, str] = {"request-id": "req_011CdZKxWq4CXMnBjSPeCMUj"}
+
+SIGNATURE = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pk"
 
 TOKENS: Mapping[str, int] = {
     "input_tokens":                12,
@@ -22,11 +24,13 @@ def anthropic_answer(
     model: str = "claude-sonnet-4-6",
     stop_reason: str = "end_turn",
     stop_sequence: str | None = None,
+    thinking: str | None = None,
     usage: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """Return what ``/v1/messages`` answers."""
+    """Return what ``/v1/messages`` answers; *thinking* is what the model thought before."""
+    thoughts = [] if thinking is None else [_thought(thinking, SIGNATURE)]
     body = _message(model, usage or _usage(words(text))) | {
-        "content": [{"type": "text", "text": text}],
+        "content": [*thoughts, {"type": "text", "text": text}],
         "stop_reason": stop_reason,
         "stop_sequence": stop_sequence,
     }
@@ -38,19 +42,25 @@ def anthropic_stream(
     model: str = "claude-sonnet-4-6",
     stop_reason: str = "end_turn",
     stop_sequence: str | None = None,
+    thinking: str | None = None,
     usage: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """Return what ``/v1/messages`` streams: ``len(pieces) + 6`` events."""
+    """
+    Return what ``/v1/messages`` streams: ``len(pieces) + 6`` events.
+
+    What the model thought before, *thinking*, takes four more.
+    """
     first = _message(model, _usage(1))
     end = {"stop_reason": stop_reason, "stop_sequence": stop_sequence, "stop_details": None}
+    thoughts = [] if thinking is None else _block(0, _thought("", ""), _thinking(thinking))
     texts = [{"type": "text_delta", "text": piece} for piece in pieces]
     usage = usage or {**TOKENS, "output_tokens": words("".join(pieces))}
+    begun, *content = [*thoughts, *_block(1 if thoughts else 0, {"type": "text", "text": ""}, texts)]
     events: list[Mapping[str, Any]] = [
         {"type": "message_start", "message": first},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        begun,
         {"type": "ping"},
-        *({"type": "content_block_delta", "index": 0, "delta": text} for text in texts),
-        {"type": "content_block_stop", "index": 0},
+        *content,
         {"type": "message_delta", "delta": end, "usage": usage},
         {"type": "message_stop"},
     ]
@@ -68,6 +78,27 @@ def anthropic_error(
     error = {"type": kind, "message": message}
     body = {"type": "error", "error": error, "request_id": HEADERS["request-id"]}
     return Reply(status=status, headers={**HEADERS, **(headers or {})}, json=body)
+
+
+def _block(
+    index: int, begun: Mapping[str, Any], deltas: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    return [
+        {"type": "content_block_start", "index": index, "content_block": begun},
+        *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+def _thought(thinking: str, signature: str) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": thinking, "signature": signature}
+
+
+def _thinking(text: str) -> list[dict[str, Any]]:
+    return [
+        {"type": "thinking_delta", "thinking": text},
+        {"type": "signature_delta", "signature": SIGNATURE},
+    ]
 
 
 def _message(model: str, usage: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import anthropic
@@ -24,21 +24,32 @@ from asyncllm.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from asyncllm.provider import Params, Request
+from asyncllm.provider import Count, Params, Request, Table, estimated
 from asyncllm.rules import Rules
 
-from ._families import VERSION_HEADER, rules_for
+from ._answers import counted
+from ._families import families
 from ._messages import Messages
+from ._sampling import VERSION_HEADER
+from ._tables import TABLES
 
 __all__ = ["AnthropicProvider"]
 
 LONGEST_UNSTREAMED = 21_333
 """Tokens: a longer answer may take over ten minutes, and idle connections get cut (the SDK's own figure)."""
 
+CANNOT_COUNT = frozenset({404, 405, 501})
+"""Statuses of servers that speak Anthropic's API and do not count tokens."""
+
 
 class AnthropicProvider(http.HTTPProvider):
     """
     Anthropic's Messages.
+
+    ``reasoning_effort`` also turns thinking on where a model thinks only when
+    told to (4.6, 4.7, 4.8), and "none" turns it off where it can be. Older models
+    think with a ``thinking_budget``, later ones take none. A model that thinks
+    takes no sampling parameters; none after 4.6 takes any.
 
     Args:
         api_key: Default: the environment's ``ANTHROPIC_API_KEY``.
@@ -84,6 +95,8 @@ class AnthropicProvider(http.HTTPProvider):
         "exceed_context_size_error":         ContextLengthExceeded,  # llama-server
     }  # fmt: skip
 
+    tables: ClassVar[Sequence[Table]] = TABLES
+
     key_variable = "ANTHROPIC_API_KEY"
     url_variable = "ANTHROPIC_BASE_URL"
     id_header = "request-id"
@@ -100,7 +113,7 @@ class AnthropicProvider(http.HTTPProvider):
         self._api_version = http.checked_text("api_version", api_version)
 
     def rules(self, model: str, params: Params) -> Rules:
-        return rules_for(model, self._api_version)
+        return families(self._api_version).rules(model)
 
     def client(self, pool: httpx2.AsyncClient) -> anthropic.AsyncAnthropic:
         if not self.key:
@@ -121,7 +134,21 @@ class AnthropicProvider(http.HTTPProvider):
         return Messages(self.errors)
 
     def is_streamed(self, request: Request) -> bool:
-        return bool(request.options["max_tokens"] > LONGEST_UNSTREAMED)
+        limit = request.options.get("max_tokens")
+        return not isinstance(limit, int) or limit > LONGEST_UNSTREAMED
+
+    async def count_tokens(self, request: Request) -> Count:
+        """Ask Anthropic, which counts for free; a server that cannot count leaves an estimate."""
+        messages = Messages(self.errors)
+        try:
+            content = await self.fetched(
+                messages.counting_path, messages.counting_body(request), request.headers
+            )
+        except anthropic.APIStatusError as exc:
+            if exc.status_code in CANNOT_COUNT:
+                return estimated(request)
+            raise
+        return counted(content)
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
         try:

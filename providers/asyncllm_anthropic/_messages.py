@@ -2,117 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from asyncllm import http
 from asyncllm.errors import ErrorTable, InvalidTask, UnexpectedResponse, failure
-from asyncllm.provider import Choice, Delta, FinishReason, Message, Request, Response, Usage
+from asyncllm.provider import Choice, Delta, Message, Request, Response
 
-FINISH_REASONS: Mapping[str, FinishReason] = {
-    "end_turn":                      "stop",
-    "stop_sequence":                 "stop_sequence",
-    "max_tokens":                    "length",
-    "model_context_window_exceeded": "context_length",
-    "tool_use":                      "tool_calls",
-    "pause_turn":                    "pause",
-    "compaction":                    "pause",
-    "refusal":                       "refusal",
-}  # fmt: skip
+from ._answers import EventDelta, WireError, WireUsage, answer_decoder, counts, event_decoder, finish_reason
 
-
-# What is not needed to tell the answer may be null, or of any type, without the answer being lost.
-
-
-class OutputDetails(msgspec.Struct):
-    thinking_tokens: int | None = None
-
-
-class WireUsage(msgspec.Struct):
-    """Counts as they are sent: cached input stands apart, and a stream gives each part when it knows it."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: OutputDetails | None = None
-
-    def updated(self, later: WireUsage) -> WireUsage:
-        """Return these counts with those that *later* brings: they are totals, not increments."""
-        news = {name: value for name in self.__struct_fields__ if (value := getattr(later, name)) is not None}
-        return msgspec.structs.replace(self, **news)
-
-    def canonical(self) -> Usage | None:
-        if self.input_tokens is None and self.output_tokens is None:
-            return None
-
-        read, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
-        details = self.output_tokens_details or OutputDetails()
-        return Usage(
-            input_tokens=(self.input_tokens or 0) + read + written,
-            output_tokens=self.output_tokens or 0,
-            cached_tokens=read,
-            cache_write_tokens=written,
-            reasoning_tokens=details.thinking_tokens or 0,
-        )
-
-
-class Block(msgspec.Struct):
-    type: str | None = None
-    text: str | None = None
-
-
-class WireError(msgspec.Struct):
-    type: str | None = None
-    message: str | None = None
-
-
-class WireAnswer(msgspec.Struct):
-    """A whole answer; in a stream, its beginning."""
-
-    type: str | None = None
-    model: str | None = None
-    content: list[Block] | None = None
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"{}")
-    error: WireError | str | None = None
-
-
-class EventDelta(msgspec.Struct):
-    type: str | None = None
-    text: Any = None
-    stop_reason: str | None = None
-    stop_sequence: str | None = None
-
-
-class Event(msgspec.Struct):
-    """One event of a stream; which fields it has depends on its type."""
-
-    type: str | None = None
-    message: WireAnswer | None = None
-    delta: EventDelta | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"{}")
-    error: WireError | str | None = None
-
-
-answer_decoder = msgspec.json.Decoder(WireAnswer)
-event_decoder = msgspec.json.Decoder(Event)
-usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(WireUsage | None, strict=False)
+COUNTED = (
+    "model", "messages", "system", "tools", "tool_choice",
+    "thinking", "output_config", "cache_control", "speed",
+)  # fmt: skip
+"""Those keys of a request that the counting of its tokens takes."""
 
 
 class Messages(http.Surface):
     """Anthropic's Messages."""
 
     path = "/v1/messages"
+    counting_path = "/v1/messages/count_tokens"
 
     def __init__(self, errors: ErrorTable) -> None:
         self._errors = errors
 
     def body(self, request: Request, *, stream: bool) -> bytes:
-        """Return *request* as JSON; system messages, wherever they stand, go into its ``system``."""
+        fields = self._fields(request)
+        return msgspec.json.encode({**fields, "stream": True} if stream else fields)
+
+    def counting_body(self, request: Request) -> bytes:
+        """Return as JSON what of *request* counts as prompt."""
+        fields = self._fields(request)
+        return msgspec.json.encode({name: fields[name] for name in COUNTED if name in fields})
+
+    def _fields(self, request: Request) -> dict[str, Any]:
+        """Return *request* as JSON's values; system messages, wherever they stand, go into its ``system``."""
         system = [message.text for message in request.messages if _is_system(message)]
         turns = [message for message in request.messages if not _is_system(message)]
         if not turns:
@@ -123,10 +50,7 @@ class Messages(http.Surface):
         fields: dict[str, Any] = {"model": request.model, "messages": [_message(turn) for turn in turns]}
         if system:
             fields["system"] = "\n\n".join(system)
-        fields |= request.options
-        if stream:
-            fields["stream"] = True
-        return msgspec.json.encode(fields)
+        return fields | dict(request.options)
 
     def response(self, content: bytes, request_id: str | None) -> Response:
         answer = answer_decoder.decode(content)
@@ -139,12 +63,12 @@ class Messages(http.Surface):
 
         choice = Choice(
             text="".join(block.text or "" for block in answer.content or () if block.type == "text"),
-            finish_reason=_finish_reason(answer.stop_reason, answer.stop_sequence),
+            finish_reason=finish_reason(answer.stop_reason, answer.stop_sequence),
             matched_stop=answer.stop_sequence,
         )
         return Response(
             choices=(choice,),
-            usage=_counts(answer.usage).canonical(),
+            usage=counts(answer.usage).canonical(),
             model=answer.model or "",
             request_id=request_id,
             raw=msgspec.json.decode(content),
@@ -171,36 +95,24 @@ class Reader:
             raise _error(event.error, self._errors, self._request_id)
 
         if event.type == "message_start" and event.message is not None:
-            self._usage, self._model = _counts(event.message.usage), event.message.model
+            self._usage, self._model = counts(event.message.usage), event.message.model
         elif event.type == "content_block_delta" and event.delta and event.delta.type == "text_delta":
-            return [Delta(text=str(event.delta.text), model=self._model, request_id=self._request_id)]
+            return [Delta(text=str(event.delta.text or ""), model=self._model, request_id=self._request_id)]
         elif event.type == "message_delta":
             self._last = event.delta or self._last
-            self._usage = self._usage.updated(_counts(event.usage))
+            self._usage = self._usage.updated(counts(event.usage))
         elif event.type == "message_stop":
             return [self._end()]
         return ()
 
     def _end(self) -> Delta:
         return Delta(
-            finish_reason=_finish_reason(self._last.stop_reason, self._last.stop_sequence),
+            finish_reason=finish_reason(self._last.stop_reason, self._last.stop_sequence),
             matched_stop=self._last.stop_sequence,
             usage=self._usage.canonical(),
             model=self._model,
             request_id=self._request_id,
         )
-
-
-def _counts(usage: msgspec.Raw) -> WireUsage:
-    try:
-        return usage_decoder.decode(usage) or WireUsage()
-    except msgspec.ValidationError:
-        return WireUsage()
-
-
-def _finish_reason(stop_reason: str | None, stop_sequence: str | None) -> FinishReason:
-    # llama-server, asked in Anthropic's way, names the stop sequence but calls the reason end_turn.
-    return "stop_sequence" if stop_sequence else FINISH_REASONS.get(stop_reason or "", "unknown")
 
 
 def _error(sent: WireError | str, errors: ErrorTable, request_id: str | None) -> Exception:
