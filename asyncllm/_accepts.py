@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -33,10 +32,13 @@ def accepted(kind: Kind, ordinary: Any, reached: Reached) -> str:
     match kind:
         case Whole(low=low, high=high):
             top = FAR if high is None else high
-            return _span(_end(ordinary, low, reached), _end(ordinary, top, reached), (low, top))
+            sent, next_sent, last = (_end(ordinary, end, reached) for end in (low, low + 1, top))
+            if sent == low and next_sent > low + 1:
+                return f"{low}, {_span((low + 1, next_sent), (top, last))}"  # The lowest is a switch.
+            return _span((low, sent), (top, last))
         case Number(low=low, high=high, above=above):
-            ends = (max(low, above + NEAR, -FAR), min(high, FAR))
-            return _span(reached(ends[0]), reached(ends[1]), ends)
+            bottom, top = float(max(low, above + NEAR, -FAR)), float(min(high, FAR))
+            return _span((bottom, reached(bottom)), (top, reached(top)))
         case OneOf(words=words):
             known = [word for word in words if reached(word) == word]
             return ", ".join(known) if len(known) < len(words) else ""
@@ -58,13 +60,16 @@ def _end(ordinary: int, end: int, reached: Reached) -> int:
     return within
 
 
-def _span(low: float | None, high: float | None, ends: tuple[float, float]) -> str:
-    if (low, high) == ends or low is None or high is None:
+def _span(low: tuple[float, float | None], high: tuple[float, float | None]) -> str:
+    """Say what lies between the ends of a range, each given as it was tried and as it was sent."""
+    (bottom, first), (top, last) = low, high
+    if first is None or last is None or (first == bottom and last == top):
         return ""
-    if math.isclose(high, FAR):
-        return f"{_plain(low)} and more"
+    if last == top == FAR:
+        return f"{_plain(first)} and more"
 
-    return f"up to {_plain(high)}" if math.isclose(low, -FAR) else f"{_plain(low)} to {_plain(high)}"
+    is_open = first == bottom in {-FAR, NEAR}
+    return f"up to {_plain(last)}" if is_open else f"{_plain(first)} to {_plain(last)}"
 
 
 def _plain(number: float) -> str:

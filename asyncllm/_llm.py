@@ -390,6 +390,7 @@ class LLM(Specified):
             first = total - response.timing.total + response.timing.first_token
         return replace(
             response,
+            choices=response.choices[: call.kept],
             timing=Timing(total=total, first_token=first),
             adjustments=adjustments,
             attempts=attempts,

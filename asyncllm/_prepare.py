@@ -28,6 +28,8 @@ class Prepared:
     """One for each time that the provider has to be asked."""
     choices: int
     """How many texts each answer will hold."""
+    kept: int | None
+    """How many of the texts are the caller's; None is all."""
     stops: tuple[str, ...]
     """Stop tokens to look for in the answers."""
     length: int | None
@@ -85,6 +87,7 @@ def prepare(
     return Prepared(
         requests=tuple(_request(model, task, tuple(turn.values())) for turn in turns),
         choices=max((row.choices for row in rows), default=1),
+        kept=next((row.kept for row in rows if row.kept is not None), None),
         stops=tuple(stop for row in rows for stop in row.stops),
         length=next((row.length for row in rows if row.length is not None), None),
         timeout=asked.get("timeout"),
@@ -135,14 +138,14 @@ def _role(applied: tuple[Applied, ...]) -> Role:
 
 def _verdicts(applied: Mapping[str, Applied], asked: Mapping[str, Any]) -> tuple[Adjustment, ...]:
     """Return the verdict of each row; two that need the same thing to travel along say so once."""
-    own = (
-        Adjustment(
-            parameter=name, verdict=row.verdict, asked=asked.get(name), sent=row.sent, reason=row.reason
+    verdicts: list[Adjustment] = []
+    for name, row in applied.items():
+        value = asked.get(name)
+        verdicts.append(
+            Adjustment(parameter=name, verdict=row.verdict, asked=value, sent=row.sent, reason=row.reason)
         )
-        for name, row in applied.items()
-    )
-    besides = {str(beside): beside for row in applied.values() for beside in row.besides}
-    return (*own, *besides.values())
+        verdicts += (beside for beside in row.besides if beside not in verdicts)
+    return tuple(verdicts)
 
 
 def _merged(parts: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import inspect
 import os
@@ -11,6 +12,7 @@ from fnmatch import fnmatchcase
 from importlib.metadata import EntryPoint
 from typing import Any, cast
 
+from . import _log
 from ._vocabulary import unknown
 from .errors import InvalidParameter, ProviderNotInstalled, UnknownModel, UnknownProvider
 from .provider import Provider
@@ -19,6 +21,9 @@ PROVIDERS = "asyncllm.providers"
 """The entry-point group of providers: ``openai = "asyncllm_openai:OpenAIProvider"``."""
 MODELS = "asyncllm.models"
 """The group of the bare model names that they claim: ``"gpt-*" = "asyncllm_openai:OpenAIProvider"``."""
+
+OWN = "asyncllm-framework"
+"""The distribution that asyncllm itself comes in."""
 
 DEFAULT_MODEL = "llamacpp:smollm2-135m-instruct"
 
@@ -36,12 +41,37 @@ class Source:
 
 def available() -> tuple[str, ...]:
     """Return the names of all installed providers, without importing any."""
-    return tuple(sorted({entry_point.name for entry_point in entry_points(PROVIDERS)}))
+    return tuple(sorted(registered()))
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
-    """Return the entry points of *group*, without importing any."""
-    return tuple(importlib.metadata.entry_points(group=group))
+    """
+    Return the entry points of *group*, without importing any.
+
+    Those of asyncllm itself come first, so that nobody takes a provider's name, and
+    with it the keys that are meant for it; the others by their distributions' names,
+    so that which of two is used does not hang on the order of a folder.
+    """
+    found = importlib.metadata.entry_points(group=group)
+    return tuple(sorted(found, key=_rank))
+
+
+def registered() -> dict[str, EntryPoint]:
+    """Return the entry point of each provider by name; of several with one name, the one that is used."""
+    used: dict[str, EntryPoint] = {}
+    for entry_point in entry_points(PROVIDERS):
+        used.setdefault(entry_point.name, entry_point)
+    return used
+
+
+def _rank(entry_point: EntryPoint) -> tuple[bool, str]:
+    origin = distribution_of(entry_point)
+    return origin != OWN, origin
+
+
+def distribution_of(entry_point: EntryPoint) -> str:
+    """Return the name of the distribution that *entry_point* comes from; empty where nobody knows."""
+    return (entry_point.dist and cast("str | None", entry_point.dist.name)) or ""
 
 
 def find(model: str | None, provider: Callable[..., Provider] | None) -> Source:
@@ -103,13 +133,14 @@ def resolve(model: str | None) -> tuple[str, str]:
     """
     name = os.environ.get("ASYNCLLM_MODEL") or DEFAULT_MODEL if model is None else model
     provider, colon, rest = name.partition(":")
-    if colon and provider in available():
+    providers = registered()
+    if colon and provider in providers:
         if not rest:
             raise UnknownModel(f"{name!r} names no model; write '{provider}:model'")
         return provider, rest
 
     claims = {entry.value for entry in entry_points(MODELS) if fnmatchcase(name.lower(), entry.name.lower())}
-    claimants = sorted({entry.name for entry in entry_points(PROVIDERS) if entry.value in claims})
+    claimants = sorted(name for name, entry in providers.items() if entry.value in claims)
     if len(claimants) == 1:
         return claimants[0], name
 
@@ -136,14 +167,16 @@ def load(name: str) -> type[Provider]:
     if not found:
         raise UnknownProvider(f"no provider {name!r}; installed: {', '.join(available())}")
 
-    entry_point = found[0]
+    entry_point, *others = found
+    for other in others:
+        _warn_hidden(name, _origin(entry_point), _origin(other))
     try:
         loaded = entry_point.load()
     except ImportError as exc:
         raise ProviderNotInstalled(
             f"the provider {name!r} does not import: {exc}. {_advice(entry_point)}"
         ) from exc
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         raise ProviderNotInstalled(
             f"the provider {name!r} ({entry_point.value}) fails while it is imported: {exc!r}"
         ) from exc
@@ -151,8 +184,22 @@ def load(name: str) -> type[Provider]:
         raise ProviderNotInstalled(
             f"the provider {name!r} ({entry_point.value}) is not an asyncllm.provider.Provider"
         )
+    if inspect.isabstract(loaded):
+        raise ProviderNotInstalled(
+            f"the provider {name!r} ({entry_point.value}) lacks {', '.join(sorted(loaded.__abstractmethods__))}"
+        )
 
     return loaded
+
+
+@functools.cache
+def _warn_hidden(name: str, used: str, hidden: str) -> None:
+    """Say, once, that *name* is not only the name of the provider that is used."""
+    _log.warn("provider_hidden", provider=name, used=used, hidden=hidden)
+
+
+def _origin(entry_point: EntryPoint) -> str:
+    return distribution_of(entry_point) or entry_point.value
 
 
 def installable(entry_point: EntryPoint) -> str | None:

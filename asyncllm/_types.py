@@ -26,15 +26,19 @@ FinishReason: TypeAlias = Literal[
 """Why an answer ended, in one vocabulary for all providers."""
 
 Verdict: TypeAlias = Literal[
-    "native",        # done just as asked: sent as it is, or nobody's business but asyncllm's
-    "renamed",       # sent under another name, or in another form
-    "translated",    # done as asked; something else had to be said besides, or otherwise
-    "clamped",       # sent, but moved to the nearest value that the provider accepts
-    "emulated",      # not sent: asyncllm does the work itself
-    "dropped",       # not sent, and nothing stands in for it
-    "inapplicable",  # not sent: there is nothing for it to do
+    "native", "renamed", "translated", "clamped", "emulated", "dropped", "inapplicable"
 ]  # fmt: skip
-"""What became of a parameter on its way to the provider."""
+"""What became of a parameter on its way to the provider; MEANINGS says what each is."""
+
+MEANINGS: Mapping[Verdict, str] = {
+    "native":       "done just as asked: sent as it is, or nobody's business but asyncllm's",
+    "renamed":      "sent under another name, or in another form",
+    "translated":   "done as asked; something else had to be said besides, or otherwise",
+    "clamped":      "sent, but moved to the nearest value that the provider accepts",
+    "emulated":     "not sent: asyncllm does the work itself",
+    "dropped":      "not sent, and nothing stands in for it",
+    "inapplicable": "not sent: there is nothing for it to do",
+}  # fmt: skip
 
 DONE: frozenset[Verdict] = frozenset({"native", "renamed"})
 """Verdicts of which there is nothing to report."""

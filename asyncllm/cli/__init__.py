@@ -1,4 +1,4 @@
-"""The command line: ``asyncllm run "…"``, ``asyncllm providers``."""
+"""The command line: ``asyncllm run "…"``, ``asyncllm providers``, ``asyncllm params``."""
 
 from __future__ import annotations
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
+from asyncllm._plan import Plan
 from asyncllm._types import Response, Timing, Usage
 
 FIELDS = (
@@ -31,10 +32,12 @@ CHANGING = frozenset({"clamped", "dropped"})
 
 def as_json(response: Response) -> str:
     """Return all that is known of *response*, as JSON."""
-    plain = {name: getattr(response, name) for name in FIELDS}
-    # Where the output cannot hold every letter, JSON has its own way to write them.
-    escaped = (sys.stdout.encoding or "").lower() != "utf-8"
-    return json.dumps(plain, indent=2, ensure_ascii=escaped, default=_plain)
+    return _json({name: getattr(response, name) for name in FIELDS})
+
+
+def plan_as_json(plan: Plan) -> str:
+    """Return all that *plan* says, as JSON."""
+    return _json({field.name: getattr(plan, field.name) for field in fields(plan)})
 
 
 def stats(response: Response) -> Iterator[tuple[str, str]]:
@@ -81,6 +84,12 @@ def _times(timing: Timing | None) -> Iterator[tuple[str, str]]:
 def _finish(response: Response) -> str:
     stop = response.matched_stop
     return response.finish_reason + (f" ({stop!r})" if stop is not None else "")
+
+
+def _json(plain: Mapping[str, Any]) -> str:
+    # Where the output cannot hold every letter, JSON has its own way to write them.
+    escaped = (sys.stdout.encoding or "").lower() != "utf-8"
+    return json.dumps(plain, indent=2, ensure_ascii=escaped, default=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ._outcomes import exit_codes
+from ._params import params
 from ._providers import providers
 from ._run import run
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(providers)
+app.command()(params)
 
 
 @app.callback()

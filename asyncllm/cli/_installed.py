@@ -1,4 +1,4 @@
-"""Look at what is installed, without importing any of it."""
+"""Look at what is installed, without importing any of it unless asked to."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
+from typing import cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from asyncllm._registry import MODELS, PROVIDERS, entry_points, installable
+from asyncllm._registry import MODELS, PROVIDERS, distribution_of, entry_points, installable, load, registered
+from asyncllm.errors import ProviderNotInstalled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,30 +33,58 @@ class Installed:
     """What to do about it."""
 
 
-def installed() -> tuple[Installed, ...]:
-    """Return every installed provider by name; of several with one name, the one that is used first."""
-    used: dict[str, EntryPoint] = {}
-    found = entry_points(PROVIDERS)
-    for entry_point in found:
-        used.setdefault(entry_point.name, entry_point)
-    plugins = [_described(entry_point, used[entry_point.name]) for entry_point in found]
+def installed(*, check: bool = False) -> tuple[Installed, ...]:
+    """
+    Return every installed provider by name; of several with one name, the one that is used first.
+
+    Args:
+        check: Import each of them too: only that shows whether it is a provider.
+    """
+    used = registered()
+    plugins = [
+        _described(entry_point, used[entry_point.name], check=check)
+        for entry_point in entry_points(PROVIDERS)
+    ]
     return tuple(sorted(plugins, key=lambda plugin: plugin.name))
 
 
-def _described(entry_point: EntryPoint, used: EntryPoint) -> Installed:
+def _described(entry_point: EntryPoint, used: EntryPoint, *, check: bool) -> Installed:
+    hidden = [f"hidden by {_origin(used)}, which has the same name"] if _identity(entry_point) != _identity(used) else []
     needs = [f"needs {need}" for need in _unmet(entry_point)]
-    hidden = [f"hidden by {_origin(used)}, which has the same name"] if entry_point is not used else []
-    module = entry_point.module.partition(".")[0]
-    lost = [] if importlib.util.find_spec(module) else [f"has no module {module!r}"]
+    lost = list(_lost(entry_point))
+    broken = list(_broken(entry_point)) if check and not (hidden or lost or needs) else []
     return Installed(
         name=entry_point.name,
         entry_point=entry_point.value,
-        distribution=entry_point.dist.name if entry_point.dist else "",
-        version=entry_point.dist.version if entry_point.dist else "",
+        distribution=distribution_of(entry_point),
+        version=_version(entry_point),
         models=tuple(claim.name for claim in entry_points(MODELS) if claim.value == entry_point.value),
-        problems=(*hidden, *lost, *needs),
+        problems=(*hidden, *lost, *needs, *broken),
         install=_advice(entry_point, again=bool(lost)) if lost or needs else None,
     )
+
+
+def _lost(entry_point: EntryPoint) -> Iterator[str]:
+    """Yield what keeps the module from being found."""
+    if entry_point.pattern.match(entry_point.value) is None:
+        yield f"has an entry point that is none: {entry_point.value!r}"
+        return
+
+    module = entry_point.module.partition(".")[0]
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # An import hook's, or a module that was put there by hand.
+        found = None
+    if found is None:
+        yield f"has no module {module!r}"
+
+
+def _broken(entry_point: EntryPoint) -> Iterator[str]:
+    """Yield what shows when it is imported."""
+    try:
+        load(entry_point.name)
+    except ProviderNotInstalled as error:
+        yield str(error)
 
 
 def _unmet(entry_point: EntryPoint) -> Iterator[str]:
@@ -100,7 +130,15 @@ def _obstacle(requirement: Requirement) -> str | None:
 
 
 def _origin(entry_point: EntryPoint) -> str:
-    return f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else entry_point.value
+    return f"{distribution_of(entry_point)} {_version(entry_point)}".strip() or entry_point.value
+
+
+def _identity(entry_point: EntryPoint) -> tuple[str, str]:
+    return entry_point.value, _origin(entry_point)
+
+
+def _version(entry_point: EntryPoint) -> str:
+    return (entry_point.dist and cast("str | None", entry_point.dist.version)) or ""
 
 
 def _advice(entry_point: EntryPoint, *, again: bool) -> str | None:

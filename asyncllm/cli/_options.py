@@ -56,6 +56,19 @@ def settings(given: Iterable[str]) -> dict[str, Any]:
     return {name: _plain(text) for name, _, text in pairs}
 
 
+def policies(given: Iterable[str]) -> dict[str, Any]:
+    """
+    Return what ``parameter=policy`` texts say; whether there are such, the LLM knows.
+
+    Raises:
+        InvalidParameter: One has no equals sign.
+    """
+    pairs = [text.partition("=") for text in given]
+    if not all(equals for _, equals, _ in pairs):
+        raise InvalidParameter("--policy takes parameter=policy, as in seed=require")
+    return {name.replace("-", "_"): policy for name, _, policy in pairs}
+
+
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 

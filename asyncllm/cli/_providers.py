@@ -21,16 +21,19 @@ COLUMNS = ("provider", "from", "claims", "state")
 def providers(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each of them, and say what is wrong with it.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="ASYNCLLM_DEBUG", help="Show where an error came from.")
     ] = False,
 ) -> None:
-    """List the installed providers and what each of them lacks, without importing any."""
+    """List the installed providers and what each of them lacks, without importing any unless told to."""
     from . import _print
     from ._installed import installed
 
     with explained(debug=debug):
-        plugins = installed()
+        plugins = installed(check=check)
         if as_json:
             listed = [{**asdict(plugin), "ready": not plugin.problems} for plugin in plugins]
             sys.stdout.write(json.dumps(listed, indent=2) + "\n")

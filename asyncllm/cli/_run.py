@@ -15,7 +15,7 @@ from asyncllm._types import Response
 from asyncllm.errors import InvalidTask
 
 from . import _answers
-from ._options import parameters, settings, with_parameters
+from ._options import parameters, policies, settings, with_parameters
 from ._outcomes import explained, secrets_in
 
 
@@ -30,10 +30,21 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where the provider would not do just what was asked.")
     ] = False,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PARAMETER=POLICY",
+            help="Where one is not taken as asked: adapt, require (fail) or ignore; repeatable.",
+        ),
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Treat the model like this one, as in gpt-4.1.")
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A setting of the provider's; repeatable."),
     ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would be sent, and send nothing.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole response as JSON, once it is there.")
     ] = False,
@@ -47,7 +58,19 @@ def run(
 ) -> None:
     """Ask a model and print its answer as it comes."""
     with explained(debug=debug, secrets=_secrets(setting or [])):
-        llm = LLM(model, strict=strict, **parameters(given), **settings(setting or []))
+        llm = LLM(
+            model,
+            strict=strict,
+            policy=policies(policy or []),
+            like=like,
+            **parameters(given),
+            **settings(setting or []),
+        )
+        if plan:
+            planned = llm.plan(_task(prompt))
+            sys.stdout.write((_answers.plan_as_json(planned) if as_json else str(planned)) + "\n")
+            return
+
         response = anyio.run(_answer, llm, _task(prompt), not as_json)
         if as_json:
             sys.stdout.write(_answers.as_json(response) + "\n")

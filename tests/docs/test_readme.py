@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from asyncllm import LLM
-from asyncllm._vocabulary import PARAMETERS
 from asyncllm.testing import ScriptedServer, anthropic_answer
 
 ROOT = Path(__file__).parents[2]
@@ -58,9 +57,3 @@ def test_the_readmes_adjustments_are_what_is_printed():
         adjustments = llm.generate("Hi", temperature=1.5, seed=7).adjustments
 
     assert "".join(f"{adjustment}\n" for adjustment in adjustments) == shown
-
-
-def test_the_guide_lists_every_parameter_and_no_other():
-    table = (ROOT / "docs" / "calls.md").read_text().split("| parameter | range |")[1].split("\n\n")[0]
-
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == PARAMETERS.keys()
