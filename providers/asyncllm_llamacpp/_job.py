@@ -17,10 +17,18 @@ PATIENCE = 2.0
 
 
 class Job(AsyncIterator[Delta]):
-    """A call: the engine works on it in its thread, the caller iterates over its answer."""
+    """
+    A call: the engine works on it in its thread, the caller iterates over its answer.
 
-    def __init__(self, request: Request) -> None:
+    Args:
+        request: What is asked.
+
+        only_count: Answer with the usage of the prompt, and nothing else.
+    """
+
+    def __init__(self, request: Request, *, only_count: bool = False) -> None:
         self.request = request
+        self.only_count = only_count
         self.interrupt = Interrupt()
         """Set once nobody waits for the answer any more, or nobody works on it."""
         self._mailbox: Mailbox[Delta | Exception | None] = Mailbox()

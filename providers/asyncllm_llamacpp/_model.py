@@ -37,7 +37,9 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
         ConfigurationError: There is no memory for so large a context.
     """
     _gguf.check(path)
-    with weights(path, gpu_layers=settings.gpu_layers, keep_going=keep_going) as handle:
+    with weights(
+        path, gpu_layers=settings.gpu_layers, devices=settings.devices, keep_going=keep_going
+    ) as handle:
         vocabulary = Vocabulary(handle)
         template = Template(
             chat_template(handle), bos=vocabulary.bos, eos=vocabulary.eos, specials=vocabulary.specials

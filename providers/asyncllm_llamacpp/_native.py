@@ -17,13 +17,24 @@ _libc = ctypes.CDLL("msvcrt" if hasattr(ctypes, "WinDLL") else None)
 # The binding keeps the library itself to itself; three things are only to be had from there.
 _library: Any = llama._lib  # noqa: SLF001
 _without_release = ctypes.PyDLL(_library._name)  # noqa: SLF001
-_ggml: Any = (
-    _library
-    if hasattr(_library, "ggml_type_size")
-    else extensions.load_shared_library("ggml-base", llama._base_path)  # noqa: SLF001
-)
-_ggml.ggml_blck_size.restype = ctypes.c_int64
-_ggml.ggml_type_size.restype = ctypes.c_size_t
+
+
+def ggml(name: str, returns: Any, *takes: Any) -> Callable[..., Any]:
+    """Return ggml's C function *name*: the binding has none of them."""
+    for part in ("ggml-base", "ggml"):
+        library: Any = (
+            _library if hasattr(_library, name) else extensions.load_shared_library(part, llama._base_path)  # noqa: SLF001
+        )
+        if hasattr(library, name):
+            break
+    function: Any = getattr(library, name)
+    function.argtypes, function.restype = list(takes), returns
+    call: Callable[..., Any] = function
+    return call
+
+
+_block_size = ggml("ggml_blck_size", ctypes.c_int64, ctypes.c_int)
+_type_size = ggml("ggml_type_size", ctypes.c_size_t, ctypes.c_int)
 
 
 def quick(name: str) -> Callable[..., Any]:
@@ -69,7 +80,7 @@ def block(kind: int) -> tuple[int, int] | None:
     if not 0 <= kind < llama.GGML_TYPE_COUNT:  # ggml ends the process over a type that it does not know.
         return None
 
-    weights, size = _ggml.ggml_blck_size(kind), _ggml.ggml_type_size(kind)
+    weights, size = _block_size(kind), _type_size(kind)
     return (weights, size) if weights and size else None
 
 

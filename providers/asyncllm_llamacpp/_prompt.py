@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, TemplateSyntaxError
@@ -47,11 +48,13 @@ class Template:
             raise InvalidModelFile(f"the model's chat template does not parse: {exc}") from exc
         self._marks = {"bos_token": bos, "eos_token": eos}
         texts = "|".join(re.escape(text) for text in specials if len(text) > 1)
-        self._begun = re.compile(f"(?s)(?=(?:{texts}))(.)" if texts else "(?!)")
+        self._begun = re.compile(f"(?s)(?=(?:{texts}))(.)" if texts else "(?!)(.)")
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
         """
         Return the text that the model is to continue.
+
+        Where the assistant has the last word, that is its message; else its answer.
 
         Raises:
             RequestRejected: The template does not accept the conversation.
@@ -59,15 +62,20 @@ class Template:
         if self._template is None:
             return Prompt(["\n".join(message.text for message in messages)], special=False)
 
-        cut = _absent_from("".join(message.text for message in messages))
+        cut, end = _absent_from("".join(message.text for message in messages), 2)
         turns = [_turn(message, self._begun.sub(rf"\1{cut}", message.text)) for message in messages]
-        return Prompt(self._rendered(turns).split(cut), special=True)
+        if messages[-1:] and messages[-1].role == "assistant":
+            turns[-1]["content"] += end
+            text = _before(end, self._rendered(turns, begins_answer=False))
+        else:
+            text = self._rendered(turns, begins_answer=True)
+        return Prompt(text.split(cut), special=True)
 
-    def _rendered(self, turns: list[dict[str, str]]) -> str:
+    def _rendered(self, turns: list[dict[str, str]], *, begins_answer: bool) -> str:
         """Render *turns*; where the template refuses or leaves out the system's, the user says it."""
         system = [turn["content"] for turn in turns if turn["role"] == "system"]
         try:
-            text = self._render(turns)
+            text = self._render(turns, begins_answer=begins_answer)
         except RequestRejected:
             if not system:
                 raise
@@ -75,12 +83,12 @@ class Template:
             if all(said.strip() in text for said in system):
                 return text
 
-        return self._render(_merged("\n\n".join(system), turns))
+        return self._render(_merged("\n\n".join(system), turns), begins_answer=begins_answer)
 
-    def _render(self, turns: list[dict[str, str]]) -> str:
+    def _render(self, turns: list[dict[str, str]], *, begins_answer: bool) -> str:
         assert self._template is not None
         try:
-            return self._template.render(messages=turns, add_generation_prompt=True, **self._marks)
+            return self._template.render(messages=turns, add_generation_prompt=begins_answer, **self._marks)
         # The template is somebody's program: it may fail in any way.
         except Exception as exc:
             raise RequestRejected(
@@ -102,9 +110,20 @@ def _merged(system: str, turns: list[dict[str, str]]) -> list[dict[str, str]]:
     return others
 
 
-def _absent_from(text: str) -> str:
-    """Return a character that marks a cut: Unicode sets some aside that no text should hold."""
-    return next(chr(code) for code in range(0xFDD0, 0x110000) if chr(code) not in text)
+def _before(end: str, text: str) -> str:
+    """Return *text* up to the mark *end*: without what closes the message that goes on."""
+    if text.count(end) != 1:
+        raise RequestRejected(
+            "the model's chat template does not show where the assistant's message ends, so the model "
+            "cannot continue it; let the user have the last word"
+        )
+    return text.partition(end)[0]
+
+
+def _absent_from(text: str, count: int) -> list[str]:
+    """Return characters for marks: Unicode sets some aside that no text should hold."""
+    absent = (chr(code) for code in range(0xFDD0, 0x110000) if chr(code) not in text)
+    return list(islice(absent, count))
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
 
-from asyncllm.provider import Delta, Params, Provider, Request
+from asyncllm.provider import Count, Delta, Params, Provider, Request, Table
 from asyncllm.rules import Rules
 
 from ._cores import cores
 from ._engine import Engine
 from ._engines import Hold, engines
 from ._job import Job
-from ._names import located
+from ._names import BUNDLED, located
 from ._rules import RULES
 from ._settings import Settings
 
@@ -39,7 +39,9 @@ class LlamaCppProvider(Provider):
 
         threads: How many threads compute; by default as many as there are physical cores.
 
-        gpu_layers: How many of the model's layers the GPU holds: -1 is all of them.
+        gpu_layers:
+            How many of the model's layers the GPU holds: -1 is all of them, and so
+            is 0 where a call's ``device`` is a GPU.
 
         batch_size: How many tokens of a prompt are read in one step.
 
@@ -47,6 +49,8 @@ class LlamaCppProvider(Provider):
         InvalidParameter: A setting is out of its range.
         ConfigurationError: *gpu_layers* asks for a GPU, and llama.cpp is built without.
     """
+
+    tables = (Table(name="in process", model=next(iter(BUNDLED))),)
 
     def __init__(
         self,
@@ -62,22 +66,34 @@ class LlamaCppProvider(Provider):
             gpu_layers=gpu_layers,
             batch_size=batch_size,
         )
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[tuple[str, Settings], Hold] = {}
 
     def rules(self, model: str, params: Params) -> Rules:
         return RULES
 
-    def engine(self, model: str) -> Engine:
-        """Return what runs *model*, started on first use and held until :meth:`aclose`."""
-        hold = self._holds.get(model)
+    def engine(self, model: str, devices: Sequence[str] | None = None) -> Engine:
+        """Return what runs *model* on *devices*, started on first use and held until :meth:`aclose`."""
+        settings = self._settings.on(devices)
+        hold = self._holds.get((model, settings))
         if hold is None or not hold.engine.is_alive:
-            hold = self._holds[model] = engines.hold(located(model), self._settings)
+            hold = self._holds[model, settings] = engines.hold(located(model), settings)
         return hold.engine
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
-        job = Job(request)
-        self.engine(request.model).submit(job)
+        async with self._submitted(Job(request)) as job:
+            yield job
+
+    async def count_tokens(self, request: Request) -> Count:
+        """Count exactly, which loads the model; calls that are being answered come first."""
+        async with self._submitted(Job(request, only_count=True)) as job:
+            delta = await anext(job)
+        assert delta.usage is not None
+        return Count(tokens=delta.usage.input_tokens, exact=True)
+
+    @asynccontextmanager
+    async def _submitted(self, job: Job) -> AsyncGenerator[Job]:
+        self.engine(job.request.model, job.request.options.get("device")).submit(job)
         try:
             yield job
         finally:

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from asyncllm.rules import Applied, Leading, Native, Rules, Unsupported
+from asyncllm.rules import Inapplicable, Leading, Native, Repeated, Rules, Timed, Unsupported
 
+from ._rows import Called, Folded, Held, Known, Option, Placed
 from ._sampler import SEEDS
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """The engine knows fewer seeds than callers may name: a larger one stands for its remainder."""
+def _is_probability(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
-    seeds: int
 
-    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
-        sent = value % self.seeds
-        if sent == value:
-            return Applied(verdict="native", sent=sent, options={name: sent})
-        return Applied(
-            verdict="translated", sent=sent, reason=f"knows {self.seeds} seeds", options={name: sent}
-        )
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
+
+OPTIONS = {
+    "grammar":   Option("a text in GBNF", _is_text, stands_for="response_format"),
+    "typical_p": Option("a number above 0 and at most 1", _is_probability),
+}  # fmt: skip
+"""What ``provider_options={"llamacpp": {…}}`` may hold."""
+
+_NO_BEAMS = "the engine has no beam search yet"
+_NO_LEVELS = "llama.cpp has no word to a model of how much to think; its prompt may have one"
 
 RULES: Rules = {
-    "max_tokens":         Native(),
-    "temperature":        Native(),
-    "top_k":              Native(),
-    "top_p":              Native(),
-    "seed":               Folded(SEEDS),
-    "frequency_penalty":  Native(),
-    "presence_penalty":   Native(),
-    "repetition_penalty": Native(within=(1e-6, 1e6)),  # what single precision bears
-    "stop_token":         Native(),
-    "system_prompt":      Leading("system"),
-    "reasoning_effort":   Unsupported("a GGUF model has no levels of reasoning"),
+    "max_tokens":           Native(),
+    "max_length":           Native(),
+    "temperature":          Native(),
+    "top_k":                Native(),
+    "top_p":                Native(),
+    "min_p":                Native(),
+    "do_sample":            Native(),
+    "seed":                 Folded(SEEDS),
+    "num_return_sequences": Repeated(),
+    "num_beams":            Unsupported(_NO_BEAMS, default=1),
+    "length_penalty":       Unsupported(_NO_BEAMS),
+    "early_stopping":       Unsupported(_NO_BEAMS),
+    "frequency_penalty":    Native(),
+    "presence_penalty":     Native(),
+    "repetition_penalty":   Native(within=(1e-6, 1e6)),  # what single precision bears
+    "logit_bias":           Native(),
+    "logprobs":             Native(),
+    "stop_token":           Native(),
+    "eos_token_id":         Native(),
+    "bos_token_id":         Native(),
+    "pad_token_id":         Inapplicable("each answer is computed by itself: no row is shorter than another"),
+    "system_prompt":        Leading("system"),
+    "role":                 Called({"developer": "system"}),
+    "reasoning_effort":     Unsupported(_NO_LEVELS),
+    "thinking_budget":      Unsupported(_NO_LEVELS),
+    "response_format":      Held(),
+    "device":               Placed(),
+    "timeout":              Timed(),
+    "provider_options":     Known("llamacpp", OPTIONS),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 Choose the next token.
 
 In the order of Hugging Face's ``generate``: penalties, temperature, top_k, top_p,
-min_p, and the draw. llama.cpp's own tools put the temperature last, which makes
+min_p, typical_p, and the draw. llama.cpp's own tools put the temperature last, which makes
 another distribution of the same numbers.
 """
 
@@ -12,7 +12,9 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ._grammar import Grammar
 from ._native import llama, quick
+from ._scores import candidates, lent, scores
 
 _accept = quick("llama_sampler_accept")
 
@@ -21,6 +23,9 @@ DEFAULTS: Mapping[str, Any] = {
     "top_k":              40,
     "top_p":              0.95,
     "min_p":              0.05,
+    "typical_p":          1.0,
+    "do_sample":          True,
+    "logit_bias":         {},
     "frequency_penalty":  0.0,
     "presence_penalty":   0.0,
     "repetition_penalty": 1.0,
@@ -46,16 +51,27 @@ class Sampler:
         window: How many tokens the penalties look back.
 
         vocabulary_size: How many tokens there are.
+
+        grammar: What the answer has to fit; the sampler closes it.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], *, prompt: Sequence[int], window: int, vocabulary_size: int
+        self,
+        options: Mapping[str, Any],
+        *,
+        prompt: Sequence[int],
+        window: int,
+        vocabulary_size: int,
+        grammar: Grammar | None = None,
     ) -> None:
+        self._size = vocabulary_size
+        self._grammar = grammar
         params = llama.llama_sampler_chain_default_params()
         params.no_perf = True
         self._chain: Any = llama.llama_sampler_chain_init(params)
         wanted = {**DEFAULTS, "seed": secrets.randbelow(SEEDS), **options}
         for link in (
+            *_biases(wanted, vocabulary_size),
             *_penalties(wanted, prompt, window, vocabulary_size),
             *_draw(wanted, vocabulary_size),
         ):
@@ -63,11 +79,26 @@ class Sampler:
 
     def sample(self, context: int) -> int:
         """Choose a token by what *context* computed last, and remember it for the penalties."""
-        token: int = llama.llama_sampler_sample(self._chain, context, -1)
+        every = candidates(scores(context, self._size))
+        left = every if self._grammar is None else self._grammar.fitting(every)
+        chosen = lent(left)
+        llama.llama_sampler_apply(self._chain, chosen)
+        token: int = chosen.data[chosen.selected].id
+        _accept(self._chain, token)
+        if self._grammar is not None:
+            self._grammar.accept(token)
         return token
 
     def close(self) -> None:
         llama.llama_sampler_free(self._chain)
+        if self._grammar is not None:
+            self._grammar.close()
+
+
+def _biases(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
+    if biases := wanted["logit_bias"]:
+        given = (llama.llama_logit_bias * len(biases))(*biases.items())
+        yield llama.llama_sampler_init_logit_bias(vocabulary_size, len(biases), given)
 
 
 def _penalties(
@@ -87,7 +118,7 @@ def _penalties(
 
 
 def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
-    if wanted["temperature"] < COLDEST:
+    if not wanted["do_sample"] or wanted["temperature"] < COLDEST:
         yield llama.llama_sampler_init_greedy()
         return
 
@@ -95,4 +126,5 @@ def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
     yield llama.llama_sampler_init_top_k(min(wanted["top_k"], vocabulary_size))
     yield llama.llama_sampler_init_top_p(wanted["top_p"], 1)
     yield llama.llama_sampler_init_min_p(wanted["min_p"], 1)
+    yield llama.llama_sampler_init_typical(wanted["typical_p"], 1)
     yield llama.llama_sampler_init_dist(wanted["seed"])

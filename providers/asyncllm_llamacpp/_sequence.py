@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 
-from asyncllm import FinishReason, Usage
-from asyncllm.errors import ContextLengthExceeded, RequestRejected
-from asyncllm.provider import Delta, StopMatcher
+from asyncllm.errors import ContextLengthExceeded, InvalidParameter, RequestRejected
+from asyncllm.provider import Delta, FinishReason, StopMatcher, TokenLogprob, Usage
 
+from ._scores import Likelihood
 from ._vocabulary import Vocabulary
 
 
@@ -25,10 +25,15 @@ class Sequence:
 
         max_tokens: How many the answer may take; None is as many as there is room for.
 
+        max_length: How many prompt and answer may take together, by the caller's will.
+
         stops: Texts that end the answer.
+
+        ends: Tokens that end the answer, besides those that the model has for it.
 
     Raises:
         ContextLengthExceeded: There is no room for an answer.
+        InvalidParameter: *max_length* leaves no room for one.
         RequestRejected: There is no prompt.
     """
 
@@ -39,7 +44,9 @@ class Sequence:
         prompt: list[int],
         room: int,
         max_tokens: int | None,
+        max_length: int | None = None,
         stops: Iterable[str],
+        ends: Iterable[int] = (),
     ) -> None:
         if not prompt:  # llama.cpp ends the process if asked what follows on nothing.
             raise RequestRejected(
@@ -54,22 +61,39 @@ class Sequence:
         self._vocabulary = vocabulary
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._matcher = StopMatcher(stops)
+        self._ends = frozenset(ends)
+        self._logprobs: list[TokenLogprob] = []
         self._count = 0
         left = room - len(prompt)
-        self._limit = left if max_tokens is None else min(left, max_tokens)
-        self._at_limit: FinishReason = "length" if self._limit == max_tokens else "context_length"
+        asked = _tighter(max_tokens, None if max_length is None else max_length - len(prompt))
+        if asked is not None and asked < 1:
+            raise InvalidParameter(
+                f"max_length={max_length} leaves no room for an answer: the prompt takes {len(prompt)} tokens"
+            )
+        self._limit = left if asked is None else min(left, asked)
+        self._at_limit: FinishReason = "length" if self._limit == asked else "context_length"
 
-    def take(self, token: int) -> Delta:
-        """Take in the next token; return what it adds to the text, and whether the answer ends with it."""
+    def take(self, token: int, likelihood: Likelihood | None = None) -> Delta:
+        """
+        Take in the next token; return what it adds to the text, and whether the answer ends with it.
+
+        Args:
+            token: The token.
+
+            likelihood: How likely it was, where the caller asked.
+        """
         self._count += 1
-        if self._vocabulary.ends(token):
+        if self._vocabulary.ends(token) or token in self._ends:
             return self._end("stop", "")
 
-        text = self._matcher.push(self._decoder.decode(self._vocabulary.piece(token)))
+        letters = self._decoder.decode(self._vocabulary.piece(token))
+        if likelihood is not None:
+            self._logprobs.append(self._said(letters, likelihood))
+        text = self._matcher.push(letters)
         if self._matcher.matched is not None or self._count == self._limit:
             return self._end(self._at_limit, text)
 
-        return Delta(text=text)
+        return Delta(text=text, logprobs=self._told() if text else ())
 
     def _end(self, reason: FinishReason, text: str) -> Delta:
         """Return the rest: a letter that is not complete, and what might have become a stop token."""
@@ -80,5 +104,19 @@ class Sequence:
             text=text,
             finish_reason=reason if matched is None else "stop_sequence",
             matched_stop=matched,
+            logprobs=self._told(),
             usage=Usage(input_tokens=len(self.prompt), output_tokens=self._count),
         )
+
+    def _said(self, letters: str, likelihood: Likelihood) -> TokenLogprob:
+        """A token that ends within a letter adds nothing yet, so that the tokens make up the text."""
+        likeliest = tuple((self._vocabulary.name(token), logprob) for token, logprob in likelihood.likeliest)
+        return TokenLogprob(token=letters, logprob=likelihood.logprob, likeliest=likeliest)
+
+    def _told(self) -> tuple[TokenLogprob, ...]:
+        told, self._logprobs = tuple(self._logprobs), []
+        return told
+
+
+def _tighter(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from asyncllm.errors import ConfigurationError, InvalidParameter
 
 from ._cores import MOST_THREADS
+from ._devices import INSTALL, gpus
 from ._native import llama
 
 _RANGES = {
@@ -32,6 +34,8 @@ class Settings:
     """How many layers the GPU holds; -1 is all."""
     batch_size: int = 512
     """How many tokens of a prompt are read in one step."""
+    devices: tuple[str, ...] | None = None
+    """The names of the GPUs that compute; none is the CPU alone, and None as llama.cpp has it."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
@@ -40,10 +44,15 @@ class Settings:
                 continue
             if type(value) is not int or not low <= value <= high:
                 raise InvalidParameter(f"{name} takes a whole number from {low} to {high}; got {value!r}")
-        if self.gpu_layers and not llama.llama_supports_gpu_offload():
+        if self.gpu_layers and self.devices is None and not llama.llama_supports_gpu_offload():
             raise ConfigurationError(
                 f"gpu_layers={self.gpu_layers} asks for a GPU, and the installed llama.cpp is built without; "
-                f'for NVIDIA, rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall '
-                f"--no-cache-dir --no-binary llama-cpp-python llama-cpp-python "
-                f"(-DGGML_VULKAN=on for Vulkan, -DGGML_METAL=on for Apple)"
+                f"{INSTALL}"
             )
+
+    def on(self, devices: Sequence[str] | None) -> Settings:
+        """Return these settings with *devices*; all layers go to GPUs that no number of layers is set for."""
+        # Where there is no GPU, the CPU is what it is in any case: not another model in memory.
+        if devices is None or (not devices and not gpus()):
+            return self
+        return replace(self, devices=tuple(devices), gpu_layers=(self.gpu_layers or -1) if devices else 0)

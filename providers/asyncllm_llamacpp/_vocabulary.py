@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
+
+from asyncllm.errors import InvalidParameter
 
 from ._native import llama, quick
 
@@ -18,18 +21,18 @@ class Vocabulary:
     """The tokens of one model."""
 
     def __init__(self, model: int) -> None:
-        self._vocab: int = llama.llama_model_get_vocab(model)
+        self.handle: int = llama.llama_model_get_vocab(model)
         self._pieces: dict[int, bytes] = {}
-        self.size: int = llama.llama_vocab_n_tokens(self._vocab)
-        self._bos: int = llama.llama_vocab_bos(self._vocab)
-        self.adds_bos: bool = llama.llama_vocab_get_add_bos(self._vocab) and self._bos >= 0
+        self.size: int = llama.llama_vocab_n_tokens(self.handle)
+        self._bos: int = llama.llama_vocab_bos(self.handle)
+        self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.handle) and self._bos >= 0
         """Whether a prompt is to begin with the token :attr:`bos`."""
         self.bos = self._text(self._bos)
-        self.eos = self._text(llama.llama_vocab_eos(self._vocab))
+        self.eos = self._text(llama.llama_vocab_eos(self.handle))
         self.specials = tuple(self._text(token) for token in range(self.size) if self._is_special(token))
         """The texts that stand for tokens which no author writes: the marks between turns, and the like."""
 
-    def tokens(self, pieces: list[str], *, special: bool) -> list[int]:
+    def tokens(self, pieces: list[str], *, special: bool, begin: int | None = None) -> list[int]:
         """
         Return the tokens of a prompt in *pieces*; no token reaches over the end of a piece.
 
@@ -37,12 +40,24 @@ class Vocabulary:
             pieces: The text.
 
             special: Whether the texts of special tokens stand for these tokens.
+
+            begin: The first token, in place of the model's own.
         """
         begins = "".join(pieces).startswith(self.bos) if self.bos and special else False
         tokens = [self._bos] if self.adds_bos and not begins else []
         for piece in pieces:
             tokens += self._tokens(piece.encode("utf-8", "replace"), special)
-        return tokens
+        if begin is None or tokens[:1] == [begin]:
+            return tokens
+
+        own = self.adds_bos and tokens[:1] == [self._bos]
+        return [begin, *tokens[1:]] if own else [begin, *tokens]
+
+    def check(self, name: str, tokens: Iterable[int]) -> None:
+        """Raise InvalidParameter where one of *tokens*, given as *name*, is none of the model's."""
+        for token in tokens:
+            if not 0 <= token < self.size:
+                raise InvalidParameter(f"{name}: the model's tokens are 0 to {self.size - 1}; got {token}")
 
     def piece(self, token: int) -> bytes:
         """Return the bytes that *token* adds to a text: none for a special one, part of a letter for some."""
@@ -50,16 +65,20 @@ class Vocabulary:
             self._pieces[token] = self._bytes(token)
         return self._pieces[token]
 
+    def name(self, token: int) -> str:
+        """Return the text that stands for *token*, also for one that adds nothing to a text."""
+        return self.piece(token).decode(errors="replace") or self._text(token)
+
     def ends(self, token: int) -> bool:
         """Return whether *token* says that the answer is complete."""
-        ends: bool = _ends(self._vocab, token)
+        ends: bool = _ends(self.handle, token)
         return ends
 
     def _tokens(self, text: bytes, special: bool) -> list[int]:
         room = len(text) + 2
         while True:
             found = (llama.llama_token * room)()
-            count: int = llama.llama_tokenize(self._vocab, text, len(text), found, room, False, special)
+            count: int = llama.llama_tokenize(self.handle, text, len(text), found, room, False, special)
             if count >= 0:
                 return list(found[:count])
             room = -count
@@ -68,14 +87,14 @@ class Vocabulary:
         room = 64
         while True:
             found = ctypes.create_string_buffer(room)
-            count: int = _piece(self._vocab, token, found, room, 0, False)
+            count: int = _piece(self.handle, token, found, room, 0, False)
             if count >= 0:
                 return found.raw[:count]
             room = -count
 
     def _text(self, token: int) -> str:
-        text: bytes = _text(self._vocab, token) if token >= 0 else b""
+        text: bytes = _text(self.handle, token) if token >= 0 else b""
         return text.decode(errors="replace")
 
     def _is_special(self, token: int) -> bool:
-        return bool(_attributes(self._vocab, token) & (_UNKNOWN | _CONTROL))
+        return bool(_attributes(self.handle, token) & (_UNKNOWN | _CONTROL))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from asyncllm.errors import InvalidModelFile
 
+from ._devices import pointers
 from ._native import complaints, llama
 
 
 @contextmanager
-def weights(path: Path, *, gpu_layers: int, keep_going: Callable[[], bool]) -> Generator[int]:
+def weights(
+    path: Path, *, gpu_layers: int, devices: Sequence[str] | None, keep_going: Callable[[], bool]
+) -> Generator[int]:
     """
     Load the weights in *path*, and free them in the end; gives llama.cpp's handle.
 
@@ -22,11 +26,15 @@ def weights(path: Path, *, gpu_layers: int, keep_going: Callable[[], bool]) -> G
 
         gpu_layers: How many layers go to the GPU; -1 is all.
 
+        devices: The GPUs that take part; None leaves the choice to llama.cpp.
+
         keep_going: Asked while it loads; where it says no, loading is broken off.
     """
     complaints()
     params = llama.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
+    named = None if devices is None else pointers(devices)  # Kept alive until the model is loaded.
+    params.devices = None if named is None else ctypes.addressof(named)
     going = llama.llama_progress_callback(_asking(keep_going))  # Kept alive until the model is loaded.
     params.progress_callback = going
     model = llama.llama_model_load_from_file(os.fsencode(path), params)

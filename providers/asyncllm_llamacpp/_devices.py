@@ -1,0 +1,107 @@
+"""Which GPUs llama.cpp can compute on, and which of them are meant."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asyncllm.errors import ConfigurationError
+
+from ._native import ggml
+
+INSTALL = (
+    'for NVIDIA, rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall '
+    "--no-cache-dir --no-binary llama-cpp-python llama-cpp-python "
+    "(-DGGML_VULKAN=on for Vulkan, -DGGML_METAL=on for Apple, -DGGML_HIP=on for AMD, "
+    "-DGGML_SYCL=on for Intel)"
+)
+"""How llama.cpp comes to know a GPU."""
+
+_BACKENDS = {
+    "cuda":   "CUDA",
+    "rocm":   "ROCm",
+    "metal":  "MTL",
+    "mps":    "MTL",
+    "vulkan": "Vulkan",
+    "sycl":   "SYCL",
+    "xpu":    "SYCL",
+}  # fmt: skip
+"""The part of llama.cpp behind each kind of device; "gpu" is whichever there is."""
+
+_GPU, _INTEGRATED = 1, 2
+
+_count = ggml("ggml_backend_dev_count", ctypes.c_size_t)
+_get = ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
+_find = ggml("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)
+_name = ggml("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
+_type = ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
+_backend = ggml("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)
+_backend_name = ggml("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, slots=True)
+class GPU:
+    """A device that llama.cpp can compute on besides the CPU."""
+
+    name: str
+    """As in ``"CUDA0"``."""
+    backend: str
+    """As in ``"CUDA"``."""
+    is_integrated: bool = False
+
+
+def gpus() -> tuple[GPU, ...]:
+    """Return the GPUs that llama.cpp is built for and that are there."""
+    found = [_get(at) for at in range(_count())]
+    return tuple(
+        GPU(_name(device).decode(), _backend_name(_backend(device)).decode(), _type(device) == _INTEGRATED)
+        for device in found
+        if _type(device) in {_GPU, _INTEGRATED}
+    )
+
+
+def meant(device: str, there: Sequence[GPU]) -> tuple[str, ...]:
+    """
+    Return the names of the GPUs that *device* stands for; none is the CPU.
+
+    Args:
+        device: As in ``"cpu"``, ``"auto"``, ``"gpu"`` or ``"cuda:1"``.
+
+        there: The GPUs that there are.
+
+    Raises:
+        ConfigurationError: There is no such GPU.
+    """
+    if device == "cpu":
+        return ()
+
+    kind, _, number = device.partition(":")
+    fitting = tuple(gpu.name for gpu in _of_kind(kind, there))
+    if kind == "auto":
+        return fitting
+    if not fitting or (number and int(number) >= len(fitting)):
+        raise ConfigurationError(_lacks(device, there))
+    return (fitting[int(number)],) if number else fitting
+
+
+def pointers(names: Sequence[str]) -> ctypes.Array[ctypes.c_void_p]:
+    """Return the devices of these *names* as llama.cpp takes them: with nothing behind the last."""
+    return (ctypes.c_void_p * (len(names) + 1))(*(_find(name.encode()) for name in names), None)
+
+
+def _of_kind(kind: str, there: Sequence[GPU]) -> Sequence[GPU]:
+    if kind in _BACKENDS:
+        return [gpu for gpu in there if gpu.backend == _BACKENDS[kind]]
+    # One that is part of the processor computes no faster beside a real one.
+    return [gpu for gpu in there if not gpu.is_integrated] or there
+
+
+def _lacks(device: str, there: Sequence[GPU]) -> str:
+    if not there:
+        return (
+            f"device={device!r} asks for a GPU, and llama.cpp sees none: none is there, or the installed "
+            f"llama.cpp is built without; {INSTALL}"
+        )
+    names = ", ".join(gpu.name for gpu in there)
+    return f"device={device!r}: llama.cpp sees {names} and no other; where it lacks the kind, {INSTALL}"

@@ -1,0 +1,116 @@
+"""Rows of this engine's own kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asyncllm.errors import InvalidParameter
+from asyncllm.provider import Role
+from asyncllm.rules import Applied
+
+from ._devices import gpus, meant
+from ._schema import ANY_OBJECT, grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The engine knows fewer seeds than callers may name: a larger one stands for its remainder."""
+
+    seeds: int
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        sent = value % self.seeds
+        if sent == value:
+            return Applied(verdict="native", sent=sent, options={name: sent})
+        return Applied(
+            verdict="translated", sent=sent, reason=f"knows {self.seeds} seeds", options={name: sent}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The engine computes on the CPU, or on GPUs that llama.cpp has names for (a row for ``device``)."""
+
+    def apply(self, name: str, value: str, asked: Mapping[str, Any]) -> Applied:
+        names = meant(value, gpus())
+        if value == "cpu":
+            return Applied(verdict="native", sent=value, options={name: names})
+
+        reason = "the model's layers are held there" if names else "llama.cpp sees no GPU"
+        sent = ", ".join(names) or "cpu"
+        return Applied(verdict="renamed", sent=sent, reason=reason, options={name: names})
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The answer is kept within a grammar (a row for ``response_format``)."""
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        text, left_out = grammar(ANY_OBJECT if value == "json" else value)
+        options = {"grammar": text}
+        if left_out:
+            reason = f"as a grammar, which does not hold: {', '.join(left_out)}"
+            return Applied(verdict="clamped", sent=value, reason=reason, options=options)
+        return Applied(verdict="renamed", sent=value, reason="as a grammar", options=options)
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Chat templates know some roles by another name (a row for ``role``)."""
+
+    names: Mapping[Role, Role]
+
+    def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
+        role = self.names.get(value, value)
+        if role == value:
+            return Applied(verdict="native", sent=value, role=value)
+        return Applied(verdict="renamed", sent=role, reason=f"as {role}", role=role)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of the engine's own."""
+
+    takes: str
+    """What it takes, in words."""
+    fits: Callable[[Any], bool]
+    stands_for: str = ""
+    """The parameter that does the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    Options of the engine's own (a row for ``provider_options``).
+
+    They are checked here: there is no server that would refuse what it does not know.
+    """
+
+    provider: str
+    options: Mapping[str, Option]
+
+    def apply(self, name: str, value: Mapping[str, Any], asked: Mapping[str, Any]) -> Applied:
+        others = [other for other in value if other != self.provider]
+        own: Mapping[str, Any] = value.get(self.provider, {})
+        for option, given in own.items():
+            self._check(option, given, asked)
+        aside = f"not for this provider: {', '.join(others)}" if others else ""
+        if not own:
+            return Applied(verdict="inapplicable" if others else "native", reason=aside or "nothing to pass")
+
+        reason = "; ".join(filter(None, [f"options of the engine's: {', '.join(own)}", aside]))
+        return Applied(verdict="translated", sent=own, reason=reason, options=own)
+
+    def _check(self, option: str, given: Any, asked: Mapping[str, Any]) -> None:
+        known = self.options.get(option)
+        if known is None:
+            there = ", ".join(sorted(self.options))
+            raise InvalidParameter(f"the engine knows no option {option!r}; there are: {there}")
+        if not known.fits(given):
+            raise InvalidParameter(f"the option {option!r} takes {known.takes}; got {given!r}")
+        if asked.get(known.stands_for) is not None:
+            raise InvalidParameter(
+                f"the option {option!r} and {known.stands_for} say the same; give one of them"
+            )
