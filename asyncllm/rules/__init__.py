@@ -17,11 +17,22 @@ otherwise unsupported. Rows are data: they are checked, printed and compared as
 well as applied.
 """
 
-from ._conditions import Assumed, Required, When, With, exclusive
+from ._conditions import Assumed, Inside, Required, When, With, exclusive
 from ._emulated import Counted, Greedy, Passed, StopTokens, Timed, completed
 from ._families import Families, Family, bare
 from ._row import Applied, Rule, Rules
-from ._sent import Choices, Inapplicable, Leading, Native, Nearest, Renamed, Repeated, Roles, Unsupported
+from ._sent import (
+    Choices,
+    Folded,
+    Inapplicable,
+    Leading,
+    Native,
+    Nearest,
+    Renamed,
+    Repeated,
+    Roles,
+    Unsupported,
+)
 
 __all__ = [
     "Applied",
@@ -30,8 +41,10 @@ __all__ = [
     "Counted",
     "Families",
     "Family",
+    "Folded",
     "Greedy",
     "Inapplicable",
+    "Inside",
     "Leading",
     "Native",
     "Nearest",

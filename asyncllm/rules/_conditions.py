@@ -58,6 +58,25 @@ class With:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The provider takes the parameter within an object of its request."""
+
+    key: str
+    """The object's name."""
+    rule: Rule
+    note: str = ""
+    """What else there is to know."""
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        applied = self.rule.apply(name, value, asked)
+        if not applied.options:
+            return applied
+
+        reason = "; ".join(filter(None, (applied.reason, self.note)))
+        return replace(applied, options={self.key: applied.options}, reason=reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Required:
     """The provider insists on the parameter; *default* is sent, and reported, where the caller gave none."""

@@ -103,7 +103,7 @@ OURS: Rules = {
     "stop_token":           StopTokens(),
     "num_return_sequences": Repeated(),
     "max_length":           Counted(),
-    "role":                 Roles(("system", "developer", "user", "assistant")),
+    "role":                 Roles(),
     "timeout":              Timed(),
     "num_beams":            Unsupported("no beam search", default=1),
     "device":               Inapplicable("the provider's machines are its own"),

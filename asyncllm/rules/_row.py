@@ -36,6 +36,8 @@ class Applied:
     """How often asyncllm has to ask for an answer."""
     choices: int = 1
     """How many texts each answer will hold."""
+    kept: int | None = None
+    """How many of the texts are the caller's, the first of them; None is all."""
     length: int | None = None
     """What prompt and answer may come to together: asyncllm has to count the prompt."""
 

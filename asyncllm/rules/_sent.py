@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncllm._types import Message, Role
-from asyncllm._vocabulary import EFFORTS, Effort
+from asyncllm._vocabulary import EFFORTS, ROLES, Effort
 
 from ._row import Applied, as_it_is
 
@@ -108,16 +108,36 @@ class Leading:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The provider lets these say the task (a row for ``role``)."""
+    """The provider lets some roles say the task (a row for ``role``)."""
 
-    known: tuple[Role, ...]
+    known: tuple[Role, ...] = ROLES
+    """Those that may."""
     reason: str = ""
     """Why not the others: the user says it then."""
+    called: Mapping[Role, Role] = field(default_factory=dict[Role, Role])
+    """Those that the provider has another word for."""
 
     def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
-        if value in self.known:
-            return Applied(verdict="native", sent=value, role=value)
-        return Applied(verdict="clamped", sent="user", reason=self.reason, role="user")
+        role = self.called.get(value, value)
+        if role not in self.known:
+            return Applied(verdict="clamped", sent="user", reason=self.reason, role="user")
+        if role != value:
+            return Applied(verdict="renamed", sent=role, reason=f"as {role}", role=role)
+        return Applied(verdict="native", sent=role, role=role)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The provider knows fewer seeds than callers may name: a larger one stands for its remainder."""
+
+    seeds: int
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        sent = value % self.seeds
+        options = {name: sent}
+        if sent == value:
+            return Applied(verdict="native", sent=sent, options=options)
+        return Applied(verdict="translated", sent=sent, reason=f"knows {self.seeds} seeds", options=options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +168,7 @@ class Inapplicable:
 class Repeated:
     """A call returns one answer, so asyncllm asks several times (a row for ``num_return_sequences``)."""
 
-    reason: str = "one call returns one answer, so there are several"
+    reason: str = "a call returns one answer, so there are several calls"
 
     def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
         if value == 1:

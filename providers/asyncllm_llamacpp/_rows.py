@@ -7,26 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from asyncllm.errors import InvalidParameter
-from asyncllm.provider import Role
 from asyncllm.rules import Applied
 
 from ._devices import gpus, meant
 from ._schema import ANY_OBJECT, grammar
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """The engine knows fewer seeds than callers may name: a larger one stands for its remainder."""
-
-    seeds: int
-
-    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
-        sent = value % self.seeds
-        if sent == value:
-            return Applied(verdict="native", sent=sent, options={name: sent})
-        return Applied(
-            verdict="translated", sent=sent, reason=f"knows {self.seeds} seeds", options={name: sent}
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +38,6 @@ class Held:
             reason = f"as a grammar, which does not hold: {', '.join(left_out)}"
             return Applied(verdict="clamped", sent=value, reason=reason, options=options)
         return Applied(verdict="renamed", sent=value, reason="as a grammar", options=options)
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """Chat templates know some roles by another name (a row for ``role``)."""
-
-    names: Mapping[Role, Role]
-
-    def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
-        role = self.names.get(value, value)
-        if role == value:
-            return Applied(verdict="native", sent=value, role=value)
-        return Applied(verdict="renamed", sent=role, reason=f"as {role}", role=role)
 
 
 @dataclass(frozen=True, slots=True)

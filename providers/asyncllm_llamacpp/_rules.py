@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from asyncllm.rules import Inapplicable, Leading, Native, Repeated, Rules, Timed, Unsupported
+from asyncllm.rules import Folded, Inapplicable, Leading, Native, Repeated, Roles, Rules, Timed, Unsupported
 
-from ._rows import Called, Folded, Held, Known, Option, Placed
+from ._rows import Held, Known, Option, Placed
 from ._sampler import SEEDS
 
 
@@ -50,7 +50,7 @@ RULES: Rules = {
     "bos_token_id":         Native(),
     "pad_token_id":         Inapplicable("each answer is computed by itself: no row is shorter than another"),
     "system_prompt":        Leading("system"),
-    "role":                 Called({"developer": "system"}),
+    "role":                 Roles(called={"developer": "system"}),
     "reasoning_effort":     Unsupported(_NO_LEVELS),
     "thinking_budget":      Unsupported(_NO_LEVELS),
     "response_format":      Held(),

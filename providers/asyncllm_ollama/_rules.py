@@ -9,17 +9,19 @@ with a line in its own log at most, so none is sent that it lacks. Sources: its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from asyncllm.provider import Role
 from asyncllm.rules import (
     Applied,
+    Folded,
+    Inside,
     Leading,
     Native,
     Nearest,
     Renamed,
+    Roles,
     Rule,
     Rules,
     StopTokens,
@@ -30,23 +32,6 @@ from asyncllm.rules import (
 )
 
 from ._chat import ROLES
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """Ollama takes the parameter within the object ``options``."""
-
-    rule: Rule
-    note: str = ""
-    """What else there is to know."""
-
-    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
-        applied = self.rule.apply(name, value, asked)
-        if not applied.options:
-            return applied
-
-        reason = "; ".join(filter(None, (applied.reason, self.note)))
-        return replace(applied, options={"options": applied.options}, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +49,6 @@ class Placed:
         return Applied(verdict="renamed", sent=sent, reason="as num_gpu", options=options)
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """The provider knows fewer seeds than callers may name: a larger one stands for its remainder."""
-
-    seeds: int
-
-    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
-        sent = value % self.seeds
-        reason = "" if sent == value else f"knows {self.seeds} seeds"
-        return Applied(
-            verdict="native" if sent == value else "translated",
-            sent=sent,
-            reason=reason,
-            options={name: sent},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """Ollama has words of its own for some roles (a row for ``role``)."""
-
-    words: Mapping[Role, Role]
-
-    def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
-        sent = self.words.get(value, value)
-        if sent == value:
-            return Applied(verdict="native", sent=sent, role=sent)
-        return Applied(verdict="renamed", sent=sent, reason=f"as {sent}", role=sent)
-
-
 SEEDS = 2**32 - 1
 """How many seeds there are: 32 bits, but the last one stands for "any" in llama.cpp."""
 
@@ -101,23 +56,27 @@ _RECENT = "looks at the last 64 tokens, the prompt's too"
 _ALWAYS = Unsupported("this model always thinks")
 
 
+def _option(rule: Rule, note: str = "") -> Rule:
+    return Inside("options", rule, note)
+
+
 def _think(level: str) -> str | bool:
     return False if level == "none" else level
 
 
 RULES: Rules = {
-    "max_tokens":         Option(Renamed("num_predict")),
-    "temperature":        Option(Native()),
-    "top_k":              Option(Native()),
-    "top_p":              Option(Native()),
-    "min_p":              Option(Native()),
-    "seed":               Option(Folded(SEEDS)),
-    "frequency_penalty":  Option(Native(), note=_RECENT),
-    "presence_penalty":   Option(Native(), note=_RECENT),
-    "repetition_penalty": Option(Renamed("repeat_penalty"), note=_RECENT),
-    "stop_token":         Option(StopTokens("stop")),
+    "max_tokens":         _option(Renamed("num_predict")),
+    "temperature":        _option(Native()),
+    "top_k":              _option(Native()),
+    "top_p":              _option(Native()),
+    "min_p":              _option(Native()),
+    "seed":               _option(Folded(SEEDS)),
+    "frequency_penalty":  _option(Native(), note=_RECENT),
+    "presence_penalty":   _option(Native(), note=_RECENT),
+    "repetition_penalty": _option(Renamed("repeat_penalty"), note=_RECENT),
+    "stop_token":         _option(StopTokens("stop")),
     "system_prompt":      Leading("system"),
-    "role":               Spoken(ROLES),
+    "role":               Roles(called=ROLES),
     "response_format":    Renamed("format"),
     "logprobs":           Renamed("top_logprobs", also={"logprobs": True}),
     # Of two levels equally near, the first is taken.
@@ -125,7 +84,7 @@ RULES: Rules = {
     "thinking_budget":    exclusive("reasoning_effort", When("thinking_budget", (0,),
                               rule=Renamed("think", form=bool),
                               otherwise=Unsupported("takes a level, not a number: see reasoning_effort"))),
-    "device":             Option(Placed({"auto": -1, "gpu": -1, "cpu": 0}),
+    "device":             _option(Placed({"auto": -1, "gpu": -1, "cpu": 0}),
                               note="if that changes, Ollama loads the model anew"),
     "logit_bias":         Unsupported("Ollama takes no biases"),
     "eos_token_id":       Unsupported("Ollama ends an answer at texts, not at tokens: see stop_token"),
