@@ -186,7 +186,8 @@ def load(name: str) -> type[Provider]:
         )
     if inspect.isabstract(loaded):
         raise ProviderNotInstalled(
-            f"the provider {name!r} ({entry_point.value}) lacks {', '.join(sorted(loaded.__abstractmethods__))}"
+            f"the provider {name!r} ({entry_point.value}) does not define "
+            f"{', '.join(sorted(loaded.__abstractmethods__))}"
         )
 
     return loaded

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ._stops import StopMatcher
-from ._types import Choice, Count, FinishReason, Message, Response, Timing, TokenLogprob, Usage
-from ._vocabulary import Params
+from ._types import Choice, Count, FinishReason, Message, Response, Role, Timing, TokenLogprob, Usage
+from ._vocabulary import Effort, Params
 from .errors import ErrorTable, IncompleteResponse
 from .rules import Rules
 
@@ -26,12 +26,14 @@ __all__ = [
     "Choice",
     "Count",
     "Delta",
+    "Effort",
     "FinishReason",
     "Message",
     "Params",
     "Provider",
     "Request",
     "Response",
+    "Role",
     "StopMatcher",
     "Table",
     "Timing",

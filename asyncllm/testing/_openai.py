@@ -16,37 +16,52 @@ HEADERS: Mapping[str, str] = {
 
 def openai_answer(
     text: str,
-    *,
+    *others: str,
     model: str = "gpt-4.1-2025-04-14",
     finish_reason: str = "stop",
     usage: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """Return what ``/v1/chat/completions`` answers."""
-    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
-    body = _completion("chat.completion", model) | {"choices": [choice], "usage": usage or _usage(text)}
-    return Reply(headers=HEADERS, json=body)
+    """Return what ``/v1/chat/completions`` answers; *others* are further choices."""
+    choices: list[dict[str, Any]] = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": said, "refusal": None, "annotations": []},
+            "logprobs": None,
+            "finish_reason": finish_reason,
+        }
+        for index, said in enumerate((text, *others))
+    ]
+    counts = usage or _usage(" ".join((text, *others)))
+    return Reply(
+        headers=HEADERS, json=_completion("chat.completion", model) | {"choices": choices, "usage": counts}
+    )
 
 
 def openai_stream(
     *pieces: str,
+    choices: int = 1,
     model: str = "gpt-4.1-2025-04-14",
     finish_reason: str = "stop",
     usage: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """Return what ``/v1/chat/completions`` streams, usage included: ``len(pieces) + 4`` events."""
+    """
+    Return what ``/v1/chat/completions`` streams, usage included: ``len(pieces) + 4`` events.
+
+    With several *choices* each event but the last two comes once for each of them.
+    """
 
     def chunk(choices: Sequence[Any], usage: Mapping[str, Any] | None = None) -> Event:
         shell = _completion("chat.completion.chunk", model)
         return {**shell, "choices": choices, "usage": usage, "obfuscation": "wX3tQ"}
 
-    def delta(delta: Mapping[str, Any], finish_reason: str | None = None) -> Event:
-        return chunk([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}])
+    def deltas(delta: Mapping[str, Any], finish_reason: str | None = None) -> list[Event]:
+        said = {"delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return [chunk([{"index": index, **said}]) for index in range(choices)]
 
     events = [
-        delta({"role": "assistant", "content": "", "refusal": None}),
-        *(delta({"content": piece}) for piece in pieces),
-        delta({}, finish_reason),
+        *deltas({"role": "assistant", "content": "", "refusal": None}),
+        *(event for piece in pieces for event in deltas({"content": piece})),
+        *deltas({}, finish_reason),
         chunk([], usage or _usage("".join(pieces))),
         "[DONE]",
     ]

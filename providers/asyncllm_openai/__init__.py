@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -26,20 +26,28 @@ from asyncllm.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from asyncllm.provider import Params, Request
+from asyncllm.provider import Count, Delta, Params, Request, Table, estimated
 from asyncllm.rules import Rules
 
 from ._chat import Chat
-from ._families import COMPATIBLE, rules_for
+from ._chat_rules import CHAT
+from ._counting import ABSENT, COUNTERS
+from ._dialects import DIALECTS, SERVERS, Dialect, dialect_of
+from ._families import is_only_in_responses
+from ._responses import Responses
+from ._responses_rules import RESPONSES
+from ._rows import TRUNCATION, OnlyInResponses
+from ._tables import TABLES
+from ._vllm import BEAMS
 
 __all__ = ["OpenAIProvider"]
 
-DIALECTS = ("openai", "compatible")
+APIS = ("chat", "responses")
 
 
 class OpenAIProvider(http.HTTPProvider):
     """
-    OpenAI's Chat Completions, and every server that speaks it.
+    OpenAI's Chat Completions and Responses, and every server that speaks the former.
 
     Args:
         api_key: Default: the environment's ``OPENAI_API_KEY``.
@@ -54,9 +62,16 @@ class OpenAIProvider(http.HTTPProvider):
 
         headers: Sent along with every request.
 
+        api:
+            Which of OpenAI's APIs to ask: ``"chat"`` or ``"responses"``. Default:
+            Chat Completions, but for models that answer only in Responses.
+
         dialect:
-            Whose rules the server keeps: ``"openai"`` (a gateway before OpenAI
-            itself) or ``"compatible"``. Default: told from the address.
+            Whose rules the server keeps: ``"openai"`` (OpenAI itself, or a gateway
+            before it), ``"vllm"``, ``"llama-server"``, ``"ollama"``, ``"openrouter"``,
+            or ``"compatible"``, of which nothing is known. Default: told from the
+            address, where it tells. Name the server wherever you can: the others
+            ignore what they do not know, so "compatible" gets only what all take.
 
     Raises:
         InvalidParameter: A setting is of the wrong type, or cannot be sent.
@@ -80,10 +95,13 @@ class OpenAIProvider(http.HTTPProvider):
         "context_length_exceeded":    ContextLengthExceeded,
         "exceed_context_size_error":  ContextLengthExceeded,  # llama-server
         "model_not_found":            ModelNotFound,
+        "invalid_prompt":             RequestRejected,
         "invalid_request_error":      RequestRejected,
         "rate_limit_exceeded":        RateLimited,
         "server_error":               Unavailable,
     }  # fmt: skip
+
+    tables: ClassVar[Sequence[Table]] = TABLES
 
     key_variable = "OPENAI_API_KEY"
     url_variable = "OPENAI_BASE_URL"
@@ -96,18 +114,27 @@ class OpenAIProvider(http.HTTPProvider):
         organization: str | None = None,
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
-        dialect: Literal["openai", "compatible"] | None = None,
+        api: Literal["chat", "responses"] | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
-        if dialect is not None and dialect not in DIALECTS:
-            raise InvalidParameter(f"dialect takes 'openai' or 'compatible'; got {dialect!r}")
-
+        _check_word("api", api, APIS)
+        _check_word("dialect", dialect, DIALECTS)
         super().__init__(api_key=api_key, base_url=base_url, headers=headers)
-        self._dialect = dialect or ("openai" if _is_openai(self.base_url) else "compatible")
+        self._api = api
+        self._dialect: Dialect = dialect or dialect_of(self.base_url)
+        if api == "responses" and self._dialect != "openai":
+            raise InvalidParameter(
+                f"api='responses' goes with dialect='openai'; this server's is {self._dialect!r}"
+            )
         self._organization = http.checked_text("organization", organization)
         self._project = http.checked_text("project", project)
 
     def rules(self, model: str, params: Params) -> Rules:
-        return rules_for(model, params) if self._dialect == "openai" else COMPATIBLE
+        if self._dialect != "openai":
+            return SERVERS[self._dialect].rules
+        if self._api is None and is_only_in_responses(model):
+            return {**RESPONSES.rules(model), "model_name": OnlyInResponses()}
+        return (RESPONSES if self._api == "responses" else CHAT).rules(model)
 
     def client(self, pool: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(
@@ -121,7 +148,37 @@ class OpenAIProvider(http.HTTPProvider):
         )
 
     def surface(self, request: Request) -> http.Surface:
-        return Chat(self.errors)
+        only_there = self._dialect == "openai" and TRUNCATION in request.options
+        if (self._api or ("responses" if only_there else "chat")) == "responses":
+            return Responses(self.errors)
+
+        asked = request.options.get("n")
+        return Chat(self.errors, choices=asked if isinstance(asked, int) else 1)
+
+    def is_streamed(self, request: Request) -> bool:
+        works_on = self._dialect != "openai" and SERVERS[self._dialect].works_on
+        return works_on and BEAMS not in request.options
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
+        # vLLM streams no beams.
+        opened = self._in_one_piece if BEAMS in request.options else super().stream
+        async with opened(request) as deltas:
+            yield deltas
+
+    async def count_tokens(self, request: Request) -> Count:
+        counter = COUNTERS.get(self._dialect)
+        if counter is None:
+            return estimated(request)
+
+        url, body = counter.url(self.base_url), msgspec.json.encode(counter.body(request))
+        try:
+            answer = await self.fetched(url, body, request.headers)
+        except openai.APIStatusError as exc:
+            if exc.status_code in ABSENT:
+                return estimated(request)
+            raise
+        return Count(tokens=counter.tokens(answer), exact=True)
 
     def _key_or_none_needed(self) -> str:
         if self.key:
@@ -132,6 +189,6 @@ class OpenAIProvider(http.HTTPProvider):
         return "unused"  # The SDK insists on one; a local server seldom does.
 
 
-def _is_openai(url: str | None) -> bool:
-    host = urlsplit(url).hostname if url else "api.openai.com"
-    return host is not None and (host == "openai.com" or host.endswith(".openai.com"))
+def _check_word(name: str, given: object, known: Sequence[str]) -> None:
+    if given is not None and given not in known:
+        raise InvalidParameter(f"{name} takes one of {', '.join(map(repr, known))}; got {given!r}")

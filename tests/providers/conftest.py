@@ -4,18 +4,39 @@ import json
 
 import pytest
 
-from asyncllm.testing import ScriptedServer, anthropic_answer, anthropic_stream, openai_answer, openai_stream
+from asyncllm.testing import (
+    Reply,
+    ScriptedServer,
+    anthropic_answer,
+    anthropic_stream,
+    ollama_answer,
+    ollama_stream,
+    openai_answer,
+    openai_stream,
+    responses_answer,
+    responses_stream,
+)
 
 REPLIES = {
     ("/v1/chat/completions", False): openai_answer,
-    ("/v1/chat/completions", True): openai_stream,
-    ("/v1/messages", False): anthropic_answer,
-    ("/v1/messages", True): anthropic_stream,
-}
+    ("/v1/chat/completions", True):  openai_stream,
+    ("/v1/responses", False):        responses_answer,
+    ("/v1/responses", True):         responses_stream,
+    ("/v1/messages", False):         anthropic_answer,
+    ("/v1/messages", True):          anthropic_stream,
+    ("/api/chat", False):            ollama_answer,
+    ("/api/chat", True):             ollama_stream,
+}  # fmt: skip
+
+NOT_FOUND = Reply(status=404, json={"error": {"message": "There is no such address."}})
 
 
 def answering(text):
-    return lambda request: REPLIES[request.path, request.body.get("stream", False)](text)
+    def reply(request):
+        made = REPLIES.get((request.path, request.body.get("stream", False)))
+        return NOT_FOUND if made is None else made(text)
+
+    return reply
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +67,13 @@ def settings_for():
 
 @pytest.fixture
 def golden(request):
-    """Return the golden value in *path* for a model and a case; with --update-golden, write it first."""
+    """Return the golden value in *path* under a name; with --update-golden, write it first."""
 
-    def value(path, model, case, seen):
-        cases = json.loads(path.read_text()) if path.exists() else {}
+    def value(path, name, seen):
+        values = json.loads(path.read_text()) if path.exists() else {}
         if request.config.getoption("--update-golden"):
-            cases.setdefault(model, {})[case] = seen
-            path.write_text(json.dumps(cases, indent=1, ensure_ascii=False) + "\n")
-        return cases[model][case]
+            values[name] = seen
+            path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+        return values.get(name)
 
     return value

@@ -113,7 +113,7 @@ def test_an_empty_setting_is_one_that_is_not_set(monkeypatch, model):
 
 @pytest.mark.parametrize("dialect", ["klingon", [], 5, ""])
 def test_an_unknown_dialect_names_the_known_ones(dialect):
-    with pytest.raises(InvalidParameter, match="'openai' or 'compatible'"):
+    with pytest.raises(InvalidParameter, match=r"one of 'openai', 'vllm', .*'compatible'"):
         LLM("openai:x", dialect=dialect)
 
 

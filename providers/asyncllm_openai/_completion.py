@@ -1,0 +1,151 @@
+"""
+The shapes of Chat Completions' answers, and what they say in our words.
+
+What is not needed to tell the answer may be null, or of any type, without the
+answer being lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from asyncllm.errors import ErrorTable
+from asyncllm.provider import FinishReason, TokenLogprob, Usage
+
+from ._wire import WireError, WireLogprob, failed, word
+
+FINISH_REASONS: Mapping[str, FinishReason] = {
+    "stop":           "stop",
+    "length":         "length",
+    "tool_calls":     "tool_calls",
+    "function_call":  "tool_calls",
+    "content_filter": "content_filter",
+    "error":          "error",      # OpenRouter
+    "abort":          "cancelled",  # vLLM
+}  # fmt: skip
+
+
+class PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class WireUsage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+    def canonical(self) -> Usage | None:
+        if self.prompt_tokens is None and self.completion_tokens is None:
+            return None
+
+        prompt = self.prompt_tokens_details or PromptDetails()
+        completion = self.completion_tokens_details or CompletionDetails()
+        return Usage(
+            input_tokens=self.prompt_tokens or 0,
+            output_tokens=self.completion_tokens or 0,
+            cached_tokens=prompt.cached_tokens or 0,
+            cache_write_tokens=prompt.cache_write_tokens or 0,
+            reasoning_tokens=completion.reasoning_tokens or 0,
+        )
+
+
+class Part(msgspec.Struct):
+    text: str | None = None
+
+
+class WireMessage(msgspec.Struct):
+    content: str | list[Part] | None = None
+    refusal: Any = None
+
+    @property
+    def text(self) -> str:
+        said = self.content or word(self.refusal) or ""
+        return said if isinstance(said, str) else "".join(part.text or "" for part in said)
+
+
+class WireLogprobs(msgspec.Struct):
+    content: list[WireLogprob] | None = None
+
+
+class WireChoice(msgspec.Struct):
+    index: int | None = None
+    message: WireMessage | None = None
+    delta: WireMessage | None = None
+    finish_reason: str | None = None
+    logprobs: msgspec.Raw = msgspec.Raw(b"null")
+    stop_reason: Any = None
+    """vLLM's word for the stop token that matched; a number is a token's."""
+
+    @property
+    def _said(self) -> WireMessage:
+        return self.message or self.delta or WireMessage()
+
+    @property
+    def text(self) -> str:
+        return self._said.text
+
+    @property
+    def is_refusal(self) -> bool:
+        return bool(word(self._said.refusal))
+
+    @property
+    def matched_stop(self) -> str | None:
+        return word(self.stop_reason)
+
+    def why(self) -> FinishReason | None:
+        """Return why the text ended; None where it has not."""
+        if self.finish_reason is None:
+            return None
+        if self.is_refusal:
+            return "refusal"
+        if self.matched_stop is not None:
+            return "stop_sequence"
+        return FINISH_REASONS.get(self.finish_reason, "unknown")
+
+    def tokens(self) -> tuple[TokenLogprob, ...]:
+        try:
+            found = logprobs_decoder.decode(self.logprobs)
+        except msgspec.ValidationError:
+            return ()
+        return tuple(each.canonical() for each in (found and found.content) or ())
+
+
+class Completion(msgspec.Struct):
+    """A whole answer, or one chunk of a streamed one."""
+
+    choices: list[WireChoice] | None = None
+    model: Any = None
+    usage: msgspec.Raw = msgspec.Raw(b"{}")
+    error: WireError | str | bool | None = None
+    """Some servers answer 200 and only then find out; so do streams."""
+
+    def counts(self) -> Usage | None:
+        try:
+            usage = usage_decoder.decode(self.usage)
+        except msgspec.ValidationError:
+            return None
+        return usage.canonical() if usage else None
+
+
+completion_decoder = msgspec.json.Decoder(Completion)
+logprobs_decoder: msgspec.json.Decoder[WireLogprobs | None] = msgspec.json.Decoder(WireLogprobs | None)
+usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(WireUsage | None, strict=False)
+
+
+def sound(content: bytes | str, errors: ErrorTable, request_id: str | None) -> Completion:
+    """Return what *content* holds, or raise the error that it is, whatever its status said."""
+    answer = completion_decoder.decode(content)
+    error = WireError(answer.error) if isinstance(answer.error, str) else answer.error
+    if not isinstance(error, WireError) or not (error.message or error.code or error.type):
+        return answer
+
+    raise failed(error, errors, request_id)

@@ -1,0 +1,112 @@
+"""Rows of OpenAI's own: parameters that take more than another name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asyncllm.provider import Role
+from asyncllm.rules import Applied
+
+from ._schema import is_strict
+
+TRUNCATION = "truncation"
+"""An option that only the Responses API knows."""
+
+
+def by_text(biases: Mapping[int, float]) -> dict[str, float]:
+    """Return *biases* as JSON has them: its keys are texts."""
+    return {str(token): bias for token, bias in biases.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class WholeBiases:
+    """The provider takes ``logit_bias`` in whole numbers."""
+
+    def apply(self, name: str, value: Mapping[int, float], asked: Mapping[str, Any]) -> Applied:
+        whole = {token: round(bias) for token, bias in value.items()}
+        options = {name: by_text(whole)}
+        if whole != value:
+            return Applied(verdict="clamped", sent=whole, reason="accepts whole numbers", options=options)
+        return Applied(verdict="native", sent=whole, options=options)
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """Chat Completions' two keys for ``logprobs``."""
+
+    least: int = 0
+    """How many of the likeliest tokens the server tells at least."""
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        told = max(value, self.least)
+        options = {"logprobs": True} | ({"top_logprobs": told} if told else {})
+        if told != value:
+            reason = f"tells {told} of the likeliest at least"
+            return Applied(verdict="translated", sent=told, reason=reason, options=options)
+        return Applied(verdict="renamed", sent=told, reason="as logprobs and top_logprobs", options=options)
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedLogprobs:
+    """The Responses API's two keys for ``logprobs``."""
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        options = {"include": ["message.output_text.logprobs"], "top_logprobs": value}
+        return Applied(verdict="renamed", sent=value, reason="as include and top_logprobs", options=options)
+
+
+@dataclass(frozen=True, slots=True)
+class InFormat:
+    """A row for ``response_format``."""
+
+    shaped: Callable[[dict[str, Any]], dict[str, Any]]
+    """From Chat Completions' ``response_format`` to the body's keys."""
+    holds_to_any: bool = False
+    """Whether the server holds an answer to any schema; OpenAI does so only to strict ones."""
+
+    def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
+        if value == "json":
+            options = self.shaped({"type": "json_object"})
+            return Applied(verdict="renamed", sent=value, reason="as json_object", options=options)
+
+        is_held = self.holds_to_any or is_strict(value)
+        schema = {"name": "answer", "schema": value} | ({} if self.holds_to_any else {"strict": is_held})
+        options = self.shaped({"type": "json_schema", "json_schema": schema})
+        if is_held:
+            return Applied(verdict="renamed", sent=value, reason="as json_schema", options=options)
+        reason = "only a wish: OpenAI holds answers to schemas whose objects require all they may have"
+        return Applied(verdict="clamped", sent=value, reason=reason, options=options)
+
+
+def in_chat(response_format: dict[str, Any]) -> dict[str, Any]:
+    """Return *response_format* as Chat Completions takes it."""
+    return {"response_format": response_format}
+
+
+def in_responses(response_format: dict[str, Any]) -> dict[str, Any]:
+    """Return *response_format* as the Responses API takes it: flat."""
+    schema = response_format.get("json_schema", {})
+    return {"text": {"format": {"type": response_format["type"], **schema}}}
+
+
+@dataclass(frozen=True, slots=True)
+class SaidAs:
+    """The provider lacks a role; *role* says the task in its place (a row for ``role``)."""
+
+    role: Role
+    reason: str
+
+    def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
+        return Applied(verdict="translated", sent=self.role, reason=self.reason, role=self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyInResponses:
+    """The model answers only in the Responses API (a row for ``model_name``)."""
+
+    def apply(self, name: str, value: str, asked: Mapping[str, Any]) -> Applied:
+        reason = "this model answers only in the Responses API"
+        # What that API does anyway; but the request is known by it, whatever the model is called.
+        return Applied(verdict="translated", sent=value, reason=reason, options={TRUNCATION: "disabled"})

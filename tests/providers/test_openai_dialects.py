@@ -1,0 +1,278 @@
+"""Servers that speak OpenAI's API in a way of their own: which is which, and what each gets and gives."""
+
+import anyio
+import pytest
+
+from asyncllm import LLM, Retry, UnsupportedParameter, Usage
+from asyncllm.testing import openai_answer, openai_stream
+from asyncllm_openai import OpenAIProvider
+
+pytestmark = pytest.mark.anyio
+
+LOCAL = ("vllm", "llama-server", "ollama", "compatible")
+USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+@pytest.fixture
+def make(server):
+    def make(dialect, **settings):
+        settings = {"retry": Retry(attempts=1), "base_url": server.url + "/v1"} | settings
+        return LLM("openai:local", dialect=dialect, **settings)
+
+    return make
+
+
+def planned(dialect, **params):
+    plan = LLM("openai:local", base_url="http://localhost/v1", dialect=dialect).plan("?", **params)
+    ours = {"model", "messages", "stream", "stream_options"}
+    body = {name: value for name, value in plan.sent[0].body.items() if name not in ours}
+    return body, {verdict.parameter: verdict for verdict in plan.verdicts}
+
+
+@pytest.mark.parametrize(
+    ("url", "dialect"),
+    [
+        (None, "openai"),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://eu.api.openai.com/v1", "openai"),
+        ("https://openrouter.ai/api/v1", "openrouter"),
+        ("http://localhost:11434/v1", "ollama"),
+        ("http://10.0.0.5:11434/v1", "ollama"),
+        ("http://localhost:8000/v1", "compatible"),
+        ("https://api.openai.com.example.org/v1", "compatible"),
+        ("https://notopenrouter.ai/v1", "compatible"),
+    ],
+)
+def test_a_dialect_is_told_from_the_address_where_that_is_safe(url, dialect, monkeypatch):
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    told, named = OpenAIProvider(base_url=url), OpenAIProvider(base_url=url, dialect=dialect)
+
+    assert told.rules("gpt-4.1", {}) == named.rules("gpt-4.1", {})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "params", "sent"),
+    [
+        ("vllm", {"top_k": 5, "min_p": 0.1}, {"top_k": 5, "min_p": 0.1}),
+        ("vllm", {"repetition_penalty": 1.2}, {"repetition_penalty": 1.2}),
+        ("vllm", {"eos_token_id": 7}, {"stop_token_ids": [7]}),
+        ("vllm", {"thinking_budget": 100}, {"thinking_token_budget": 100}),
+        ("vllm", {"top_p": 0}, {"top_p": 1e-6}),
+        ("vllm", {"num_return_sequences": 3}, {"n": 3}),
+        ("vllm", {"num_return_sequences": 3, "temperature": 0}, {"temperature": 0}),
+        ("vllm", {"num_return_sequences": 3, "do_sample": False}, {"temperature": 0}),
+        (
+            "vllm",
+            {"num_beams": 4, "length_penalty": 2},
+            {"use_beam_search": True, "n": 4, "length_penalty": 2},
+        ),
+        ("vllm", {"num_beams": 1}, {}),
+        ("llama-server", {"top_k": 5, "min_p": 0.1}, {"top_k": 5, "min_p": 0.1}),
+        ("llama-server", {"repetition_penalty": 1.2}, {"repeat_penalty": 1.2, "repeat_last_n": 65536}),
+        ("llama-server", {"thinking_budget": 100}, {"reasoning_budget_tokens": 100}),
+        ("llama-server", {"logprobs": 0}, {"logprobs": True, "top_logprobs": 1}),
+        ("llama-server", {"seed": 2**40}, {"seed": 2**32 - 2}),
+        ("ollama", {"max_tokens": 5, "seed": 7}, {"max_tokens": 5, "seed": 7}),
+        ("ollama", {"reasoning_effort": "minimal"}, {"reasoning_effort": "none"}),
+        ("ollama", {"top_k": 5, "min_p": 0.1, "repetition_penalty": 1.2, "logit_bias": {5: 1}}, {}),
+        ("compatible", {"top_k": 5, "min_p": 0.1, "repetition_penalty": 1.2}, {}),
+        ("compatible", {"logit_bias": {5: 1.5}}, {"logit_bias": {"5": 1.5}}),
+        ("compatible", {"logprobs": 0}, {"logprobs": True}),
+        (
+            "openrouter",
+            {"top_k": 5, "seed": 7},
+            {"top_k": 5, "seed": 7, "provider": {"require_parameters": True}},
+        ),
+        (
+            "openrouter",
+            {"reasoning_effort": "high"},
+            {"reasoning": {"effort": "high"}, "provider": {"require_parameters": True}},
+        ),
+        (
+            "openrouter",
+            {"thinking_budget": 100},
+            {"reasoning": {"max_tokens": 100}, "provider": {"require_parameters": True}},
+        ),
+        ("openrouter", {"max_tokens": 5}, {"max_tokens": 5}),
+    ],
+    ids=str,
+)
+def test_each_gets_its_own_words(dialect, params, sent):
+    body, _ = planned(dialect, **params)
+
+    assert body == sent
+
+
+def test_llama_server_is_told_to_apply_the_temperature_first():
+    body, _ = planned("llama-server", temperature=0.7, top_p=0.9)
+
+    samplers = body["samplers"]
+    assert samplers.index("penalties") < samplers.index("temperature") < samplers.index("top_p")
+
+
+@pytest.mark.parametrize("dialect", LOCAL)
+def test_an_open_models_server_knows_no_developers(dialect):
+    plan = LLM("openai:local", base_url="http://localhost/v1", dialect=dialect).plan("?", role="developer")
+
+    assert plan.sent[0].body["messages"] == [{"role": "system", "content": "?"}]
+    assert plan.adjustments[0].verdict == "translated"
+
+
+@pytest.mark.parametrize("dialect", LOCAL)
+def test_a_server_that_writes_by_a_grammar_takes_any_schema(dialect):
+    body, verdicts = planned(dialect, response_format=SCHEMA)
+
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": SCHEMA},
+    }
+    assert verdicts["response_format"].verdict == "renamed"
+
+
+def test_openrouter_may_be_told_to_drop_what_a_provider_does_not_take():
+    own = {"openai": {"provider": {"require_parameters": False}}}
+
+    body, _ = planned("openrouter", seed=7, provider_options=own)
+
+    assert body["provider"] == {"require_parameters": False}
+
+
+@pytest.mark.parametrize(
+    "name", ["top_p", "top_k", "min_p", "seed", "frequency_penalty", "repetition_penalty", "response_format"]
+)
+def test_what_vllms_beam_search_does_not_look_at_is_told(name):
+    value = SCHEMA if name == "response_format" else 1 if name in {"top_k", "seed"} else 0.5
+
+    body, verdicts = planned("vllm", num_beams=4, **{name: value})
+
+    assert body == {"use_beam_search": True, "n": 4}
+    assert verdicts[name].verdict == "dropped"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+@pytest.mark.parametrize(("asked", "texts"), [(None, ("a",)), (2, ("a", "b")), (3, ("a", "b", "c"))])
+async def test_of_vllms_beams_the_best_are_the_answers(make, server, asked, texts, stream):
+    server.reply(openai_answer("a", "b", "c"))
+
+    async with make("vllm", num_beams=3, num_return_sequences=asked) as llm:
+        if stream:
+            async with llm.astream("?") as pieces:
+                assert [piece async for piece in pieces] == ["a"]
+            response = pieces.response
+        else:
+            response = await llm.agenerate("?")
+
+    assert response.texts == texts
+    assert response.adjustments == ()
+    assert "stream" not in server.requests[0].body
+
+
+async def test_stop_tokens_are_cut_out_of_each_beam(make, server):
+    server.reply(openai_answer("a#b", "cd", "e#f"))
+
+    async with make("vllm", num_beams=3, num_return_sequences=3, stop_token="#") as llm:
+        response = await llm.agenerate("?")
+
+    assert response.texts == ("a", "cd", "e")
+    assert [choice.finish_reason for choice in response.choices] == ["stop_sequence", "stop", "stop_sequence"]
+
+
+@pytest.mark.parametrize("dialect", LOCAL)
+async def test_whole_answers_come_as_streams_and_lose_nothing(make, server, dialect):
+    reply = openai_stream("Red", ".", usage=USAGE, finish_reason="length")
+    likeliest = [{"token": "Blue", "logprob": -2.5}]
+    said = {"content": [{"token": "Red", "logprob": -0.1, "top_logprobs": likeliest}]}
+    reply.events[1]["choices"][0]["logprobs"] = said
+    server.reply(reply)
+
+    async with make(dialect) as llm:
+        response = await llm.agenerate("?", logprobs=1)
+
+    assert server.requests[0].body["stream"] is True
+    assert (response.text, response.finish_reason) == ("Red.", "length")
+    assert response.usage == Usage(input_tokens=5, output_tokens=2)
+    assert response.choices[0].logprobs[0].likeliest == (("Blue", -2.5),)
+
+
+@pytest.mark.parametrize("dialect", ["openai", "openrouter"])
+async def test_servers_that_notice_who_has_left_answer_whole(make, server, dialect):
+    server.reply(openai_answer("Red."))
+
+    async with make(dialect, api_key="k") as llm:
+        response = await llm.agenerate("?")
+
+    assert "stream" not in server.requests[0].body
+    assert response.raw["choices"]
+
+
+@pytest.mark.parametrize("dialect", LOCAL)
+async def test_a_server_that_answers_whole_all_the_same_has_answered(make, server, dialect):
+    server.reply(openai_answer("Red.", usage=USAGE))
+
+    async with make(dialect) as llm:
+        response = await llm.agenerate("?")
+
+    assert (response.text, response.finish_reason) == ("Red.", "stop")
+    assert response.usage == Usage(input_tokens=5, output_tokens=2)
+
+
+async def test_a_call_that_is_cancelled_leaves_the_server(make, server):
+    server.reply(openai_stream("Red", " and", " blue"), hold_after=2)
+
+    async with make("llama-server") as llm, anyio.create_task_group() as group:
+        group.start_soon(llm.agenerate, "?")
+        while not server.requests:  # noqa: ASYNC110  # the condition is another thread's
+            await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+
+    assert server.wait_for_disconnect().body["stream"] is True
+
+
+async def test_vllm_says_which_stop_token_matched(make, server):
+    reply = openai_stream("Red")
+    reply.events[2]["choices"][0]["stop_reason"] = "###"
+    server.reply(reply)
+
+    async with make("vllm") as llm:
+        response = await llm.agenerate("?", stop_token="###")
+
+    assert (response.finish_reason, response.matched_stop) == ("stop_sequence", "###")
+
+
+async def test_a_stop_token_id_of_vllms_ends_the_answer_like_any_other_end(make, server):
+    reply = openai_stream("Red")
+    reply.events[2]["choices"][0]["stop_reason"] = 7
+    server.reply(reply)
+
+    async with make("vllm") as llm:
+        response = await llm.agenerate("?", eos_token_id=7)
+
+    assert (response.finish_reason, response.matched_stop) == ("stop", None)
+
+
+async def test_several_answers_of_a_server_that_returns_one_are_several_calls(make, server):
+    server.reply(openai_stream("Red"))
+
+    async with make("llama-server") as llm:
+        response = await llm.agenerate("?", num_return_sequences=3, seed=7)
+
+    assert response.texts == ("Red", "Red", "Red")
+    assert sorted(request.body["seed"] for request in server.requests) == [7, 8, 9]
+
+
+async def test_strict_refuses_what_is_not_taken_before_anything_is_sent(make, server):
+    async with make("ollama", strict=True) as llm:
+        with pytest.raises(UnsupportedParameter, match="only in its own API"):
+            await llm.arun("?", top_k=5)
+
+    assert server.requests == []
+
+
+async def test_an_answer_that_openrouters_provider_gave_up_says_so(make, server):
+    server.reply(openai_answer("Re", finish_reason="error"))
+
+    async with make("openrouter", api_key="k") as llm:
+        response = await llm.agenerate("?")
+
+    assert (response.text, response.finish_reason) == ("Re", "error")
