@@ -37,8 +37,8 @@ def accepted(kind: Kind, ordinary: Any, reached: Reached) -> str:
                 return f"{low}, {_span((low + 1, next_sent), (top, last))}"  # The lowest is a switch.
             return _span((low, sent), (top, last))
         case Number(low=low, high=high, above=above):
-            bottom, top = float(max(low, above + NEAR, -FAR)), float(min(high, FAR))
-            return _span((bottom, reached(bottom)), (top, reached(top)))
+            least, most = float(max(low, above + NEAR, -FAR)), float(min(high, FAR))
+            return _span((least, reached(least)), (most, reached(most)))
         case OneOf(words=words):
             known = [word for word in words if reached(word) == word]
             return ", ".join(known) if len(known) < len(words) else ""

@@ -55,9 +55,8 @@ class Tallies:
     def add(self, adjustments: Iterable[Adjustment]) -> None:
         """Take in those of one more response."""
         self._of += 1
-        self._counts.update(
-            dict.fromkeys((each.parameter, each.verdict, each.reason) for each in adjustments).keys()
-        )
+        kinds = dict.fromkeys((each.parameter, each.verdict, each.reason) for each in adjustments)
+        self._counts.update(list(kinds))
 
     def all(self) -> tuple[Tally, ...]:
         """Return one line for each adjustment, the commonest first."""

@@ -17,6 +17,7 @@ from .rules import Rules
 REACHES: frozenset[Verdict] = frozenset({"native", "renamed", "translated", "clamped"})
 """Verdicts with which something reaches the provider."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
     """What becomes of one parameter."""

@@ -49,7 +49,11 @@ def installed(*, check: bool = False) -> tuple[Installed, ...]:
 
 
 def _described(entry_point: EntryPoint, used: EntryPoint, *, check: bool) -> Installed:
-    hidden = [f"hidden by {_origin(used)}, which has the same name"] if _identity(entry_point) != _identity(used) else []
+    hidden = (
+        [f"hidden by {_origin(used)}, which has the same name"]
+        if _identity(entry_point) != _identity(used)
+        else []
+    )
     needs = [f"needs {need}" for need in _unmet(entry_point)]
     lost = list(_lost(entry_point))
     broken = list(_broken(entry_point)) if check and not (hidden or lost or needs) else []

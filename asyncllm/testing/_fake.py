@@ -10,7 +10,7 @@ import anyio
 
 from asyncllm._types import Usage
 from asyncllm._vocabulary import PARAMETERS, Params
-from asyncllm.provider import Delta, Provider, Request
+from asyncllm.provider import Delta, Provider, Request, Table
 from asyncllm.rules import Native, Rules
 
 OURS = {"role", "timeout", "provider_options", "num_return_sequences", "max_length"}
@@ -37,6 +37,7 @@ class FakeProvider(Provider):
     """
 
     errors: ClassVar = {}
+    tables = (Table(name="any", model="any-model"),)
 
     def __init__(
         self,

@@ -17,14 +17,16 @@ class Plugins:
     def __init__(self, folder):
         self.folder = folder
 
-    def install(self, distribution, *, provider, module, source="", models=(), requires=(), extras=()):
+    def install(
+        self, distribution, *, provider, module, source="", name="Provider", models=(), requires=(), extras=()
+    ):
         info = self.folder / f"{distribution.replace('-', '_')}-0.1.dist-info"
         info.mkdir()
         described = [("Metadata-Version", "2.4"), ("Name", distribution), ("Version", "0.1")]
         described += [("Requires-Dist", requirement) for requirement in requires]
         described += [("Provides-Extra", extra) for extra in extras]
         (info / "METADATA").write_text("".join(f"{key}: {value}\n" for key, value in described))
-        target = f"{module}:Provider"
+        target = f"{module}:{name}"
         claims = "".join(f"{pattern} = {target}\n" for pattern in models)
         (info / "entry_points.txt").write_text(
             f"[asyncllm.providers]\n{provider} = {target}\n[asyncllm.models]\n{claims}"

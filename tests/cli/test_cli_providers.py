@@ -109,6 +109,60 @@ def test_of_two_with_one_name_the_second_is_hidden(echo, listed):
     assert hidden["install"] is None
 
 
+PLUGIN = "from asyncllm.testing import FakeProvider as Provider\nnothing = 5\n"
+ABSTRACT = "from asyncllm import provider\nclass Provider(provider.Provider):\n    complete = None\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "problem"),
+    [
+        (PLUGIN, "Provider", None),
+        (RAISES, "Provider", "fails while it is imported: RuntimeError('imported')"),
+        ("import no_such_sdk", "Provider", "does not import: No module named 'no_such_sdk'"),
+        ("def (", "Provider", "fails while it is imported: SyntaxError"),
+        ("raise SystemExit(3)", "Provider", "fails while it is imported: SystemExit(3)"),
+        (PLUGIN, "nothing", "is not an asyncllm.provider.Provider"),
+        (PLUGIN, "Missing", "fails while it is imported: AttributeError"),
+        (ABSTRACT, "Provider", "does not define rules"),
+    ],
+)
+def test_what_only_shows_on_import_is_told_with_check(plugins, invoke, monkeypatch, source, name, problem):
+    plugins.install("asyncllm-sick", provider="sick", module="asyncllm_sick", source=source, name=name)
+    monkeypatch.delitem(sys.modules, "asyncllm_sick", raising=False)
+
+    unchecked, checked = (
+        {
+            plugin["name"]: plugin["problems"]
+            for plugin in json.loads(invoke("providers", "--json", *flags).stdout)
+        }
+        for flags in ([], ["--check"])
+    )
+
+    monkeypatch.delitem(sys.modules, "asyncllm_sick", raising=False)
+    assert unchecked["sick"] == []
+    assert (checked["sick"] == []) if problem is None else (problem in checked["sick"][0])
+    assert checked["openai"] == checked["anthropic"] == []
+
+
+@pytest.mark.parametrize("name", ["not valid", "", "x y:z"])
+def test_an_entry_point_that_is_none_says_so_and_disturbs_nobody(plugins, listed, name):
+    plugins.install("asyncllm-odd", provider="odd", module="odd odd", source=None, name=name)
+
+    assert listed("odd")[0]["problems"] == [f"has an entry point that is none: 'odd odd:{name}'"]
+    assert listed("openai")[0]["ready"]
+
+
+def test_a_distribution_without_metadata_disturbs_nobody(plugins, listed):
+    info = plugins.folder / "asyncllm_bare-0.1.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text("[asyncllm.providers]\nbare = asyncllm_bare:Provider\n")
+    (plugins.folder / "asyncllm_bare.py").write_text(PLUGIN)
+
+    assert listed("bare")[0]["distribution"] == listed("bare")[0]["version"] == ""
+    assert listed("bare")[0]["ready"]
+    assert listed("openai")[0]["ready"]
+
+
 def test_in_a_pipe_each_provider_is_a_line_with_tabs(plugins, invoke):
     plugins.install(
         "asyncllm-[odd]", provider="odd", module="odd", models=["odd-*", "[o]dd"], requires=["no-such-sdk"]

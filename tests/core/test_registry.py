@@ -24,7 +24,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     written = []
 
-    def install(name, *, source=PLUGIN, target="XProvider", models=(), extras=()):
+    def install(name, *, provider=None, source=PLUGIN, target="XProvider", models=(), extras=()):
         module = f"asyncllm_test_{name}"
         written.append(module)
         (tmp_path / f"{module}.py").write_text(source)
@@ -36,7 +36,7 @@ def install(tmp_path, monkeypatch):
         )
         claims = "".join(f"{pattern} = {module}:{target}\n" for pattern in models)
         (info / "entry_points.txt").write_text(
-            f"[asyncllm.providers]\n{name} = {module}:{target}\n[asyncllm.models]\n{claims}"
+            f"[asyncllm.providers]\n{provider or name} = {module}:{target}\n[asyncllm.models]\n{claims}"
         )
         return module
 
@@ -181,6 +181,68 @@ def test_a_plugin_whose_class_is_missing_is_refused(install):
 
     with pytest.raises(ProviderNotInstalled, match="Missing"):
         LLM("x:m")
+
+
+def test_a_plugin_that_ends_the_process_while_it_is_imported_does_not(install):
+    install("x", source="import sys; sys.exit(3)")
+
+    with pytest.raises(ProviderNotInstalled, match=r"fails while it is imported: SystemExit\(3\)"):
+        LLM("x:m")
+
+
+def test_a_plugin_that_leaves_methods_out_is_refused_by_name(install):
+    source = "from asyncllm.provider import Provider\nclass XProvider(Provider):\n    complete = None"
+    install("x", source=source)
+
+    with pytest.raises(ProviderNotInstalled, match=r"\(asyncllm_test_x:XProvider\) does not define rules"):
+        LLM("x:m")
+
+
+def test_of_two_with_one_name_the_first_by_distribution_is_used_and_the_other_is_told_once(install, caplog):
+    install("x2", provider="x", models=["x2-*"])
+    install("x1", provider="x", models=["x1-*"])
+
+    for _ in range(2):
+        LLM("x:m")
+
+    assert "asyncllm_test_x1" in sys.modules
+    assert "asyncllm_test_x2" not in sys.modules
+    assert caplog.messages == ["provider_hidden provider='x' used='asyncllm-x1' hidden='asyncllm-x2'"]
+    assert available().count("x") == 1
+
+
+def test_what_a_hidden_plugin_claims_is_not_claimed(install):
+    install("x1", provider="twin", models=["x1-*"])
+    install("x2", provider="twin", models=["x2-*"])
+
+    assert resolve("x1-large") == ("twin", "x1-large")
+    with pytest.raises(UnknownModel, match="no installed provider claims"):
+        resolve("x2-large")
+
+
+def test_nobody_takes_the_name_of_one_of_ours(install):
+    install("aaa", provider="openai", models=["aaa-*"])
+
+    assert load("openai").__module__ == "asyncllm_openai"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("1 / 0", "XProvider"),
+        ("import no_such_sdk", "XProvider"),
+        (PLUGIN, "nothing"),
+        (PLUGIN, "not valid:"),
+    ],
+)
+def test_a_broken_plugin_does_not_disturb_the_others(install, source, target):
+    install("broken", source=source, target=target, models=["broken-*"])
+    install("x", models=["x-*"])
+
+    assert LLM("x-1", reply="well").run("hi") == "well"
+    assert {"broken", "x", "openai"} <= {*available()}
+    with pytest.raises(ProviderNotInstalled, match="broken"):
+        LLM("broken-1")
 
 
 def test_without_a_model_the_environment_is_asked(install, monkeypatch):

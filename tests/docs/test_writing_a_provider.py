@@ -1,4 +1,4 @@
-"""The guide for plugin authors: its echo is the example, its parrot passes the suite, its tables are complete."""
+"""The guide for plugin authors: its echo is the example, its parrot passes the suite."""
 
 import re
 import subprocess
@@ -38,12 +38,13 @@ def test_the_guides_session_is_what_happens(monkeypatch):
     from asyncllm_echo import EchoProvider
 
     session = block(">>> from asyncllm import LLM")
-    response = LLM("any", provider=EchoProvider, shout=True).generate(
-        "a b STOP c", stop_token="STOP", seed=1
-    )
+    response = LLM("any", provider=EchoProvider, shout=True).generate("a b STOP c", stop_token="STOP", seed=1)
 
     assert f">>> response.text\n{response.text!r}\n" in session
-    assert "".join(f"{adjustment}\n" for adjustment in response.adjustments) == session.partition("print(adjustment)\n")[2]
+    assert (
+        "".join(f"{adjustment}\n" for adjustment in response.adjustments)
+        == session.partition("print(adjustment)\n")[2]
+    )
 
 
 def test_the_guides_provider_over_http_passes_the_conformance_suite(tmp_path):
@@ -72,4 +73,4 @@ def test_the_guide_names_every_row():
         if hasattr(getattr(asyncllm.rules, name), "apply") or name in {"exclusive", "Families", "Family"}
     } - {"Rule"}
 
-    assert {name for name in rows if f"`{name}(" not in GUIDE and f"{name}(" not in GUIDE} == set()
+    assert {name for name in rows if f"{name}(" not in GUIDE} == set()

@@ -1,0 +1,18 @@
+"""A model in this process is what every provider has to be."""
+
+import pytest
+
+pytest.importorskip("llama_cpp")
+
+from asyncllm.provider import Params
+from asyncllm.testing import ProviderConformance
+from asyncllm_llamacpp import LlamaCppProvider
+
+
+class TestLlamaCpp(ProviderConformance):
+    provider = LlamaCppProvider
+    model = "smollm2-135m-instruct"
+    params = Params(max_tokens=8, seed=7, system_prompt="-")
+
+    def settings(self, url):
+        return {"threads": 1, "context_size": 512, "batch_size": 64}

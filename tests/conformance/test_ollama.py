@@ -1,0 +1,21 @@
+"""Ollama's provider is what every provider has to be, and stands on no SDK."""
+
+from asyncllm.testing import HTTPConformance, ollama_answer, ollama_error, ollama_stream
+from asyncllm_ollama import OllamaProvider
+
+
+class TestOllama(HTTPConformance):
+    provider = OllamaProvider
+    model = "llama3.2"
+
+    def settings(self, url):
+        return {"base_url": url, "api_key": "made-up-for-tests"}
+
+    def answer(self, text):
+        return ollama_answer(text)
+
+    def stream(self, *pieces):
+        return ollama_stream(*pieces)
+
+    def error(self, status, message):
+        return ollama_error(status, message)

@@ -1,0 +1,280 @@
+"""Ways in which a provider over HTTP can be wrong: test_conformance_catches.py runs them."""
+
+# ruff: noqa: N801, RUF012
+# A class is written where the suite looks for it, and a table is a table.
+
+import json
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+import httpx2
+from asyncllm_parrot import ParrotProvider, Speech
+from test_parrot import TestParrot
+
+from asyncllm import http
+from asyncllm.errors import Unavailable
+from asyncllm.provider import Wire
+from asyncllm.rules import Applied
+
+
+class Right(TestParrot):
+    patience = 0.5
+
+
+def speaking(surface):
+    """Return a Parrot that speaks by another surface."""
+
+    class Parrot(ParrotProvider):
+        def surface(self, request):
+            return surface()
+
+    return Parrot
+
+
+class DropsAParameter(Speech):
+    def body(self, request, *, stream):
+        options = {name: value for name, value in request.options.items() if name != "temperature"}
+        return super().body(replace(request, options=options), stream=stream)
+
+
+class TestDropsAParameter(Right):
+    provider = speaking(DropsAParameter)
+
+
+class SendsAnExtraKey(Speech):
+    def body(self, request, *, stream):
+        return super().body(replace(request, options={"longest": 100, **request.options}), stream=stream)
+
+
+class TestSendsAnExtraKey(Right):
+    provider = speaking(SendsAnExtraKey)
+
+
+class SendsNulls(Speech):
+    def body(self, request, *, stream):
+        return json.dumps({"seed": None, **json.loads(super().body(request, stream=stream))}).encode()
+
+
+class TestSendsNulls(Right):
+    provider = speaking(SendsNulls)
+
+
+class SendsTheDropped(Speech):
+    def body(self, request, *, stream):
+        return json.dumps({"top_k": 40, **json.loads(super().body(request, stream=stream))}).encode()
+
+
+class TestSendsTheDropped(Right):
+    provider = speaking(SendsTheDropped)
+
+
+@dataclass(frozen=True)
+class Mute:
+    verdict: str
+
+    def apply(self, name, value, asked):
+        return Applied(verdict=self.verdict)
+
+
+class TestSaysNativeAndDoesNothing(Right):
+    class provider(ParrotProvider):
+        def rules(self, model, params):
+            return {**super().rules(model, params), "seed": Mute("native")}
+
+
+class TestDropsWithoutAReason(Right):
+    class provider(ParrotProvider):
+        def rules(self, model, params):
+            return {**super().rules(model, params), "seed": Mute("dropped")}
+
+
+class TestStatesNoTables(Right):
+    class provider(ParrotProvider):
+        tables = ()
+
+    model = "macaw-2"
+
+
+class TestPlansSomethingElse(Right):
+    class provider(ParrotProvider):
+        def wire(self, request):
+            return Wire(to="POST /v1/speak", body={**request.options})
+
+
+class TakesACutStream(Speech):
+    def reader(self, request_id):
+        def read(line):
+            return [replace(delta, finish_reason="stop") for delta in whole(line)]
+
+        whole = super().reader(request_id)
+        return read
+
+
+class TestTakesACutStream(Right):
+    provider = speaking(TakesACutStream)
+
+
+class PassesOverRubbish(Speech):
+    def reader(self, request_id):
+        def read(line):
+            try:
+                return whole(line)
+            except ValueError:
+                return []
+
+        whole = super().reader(request_id)
+        return read
+
+
+class TestPassesOverRubbish(Right):
+    provider = speaking(PassesOverRubbish)
+
+
+class StripsPieces(Speech):
+    def reader(self, request_id):
+        whole = super().reader(request_id)
+        return lambda line: [replace(delta, text=delta.text.strip()) for delta in whole(line)]
+
+
+class TestStripsPieces(Right):
+    provider = speaking(StripsPieces)
+
+
+class TestHasNoErrors(Right):
+    class provider(ParrotProvider):
+        errors = {}
+
+
+class TestJudgesAllErrorsAlike(Right):
+    class provider(ParrotProvider):
+        errors = {Exception: Unavailable}
+
+        async def post(self, path, body, headers):
+            try:
+                return await super().post(path, body, headers)
+            except http.StatusError as error:
+                raise Unavailable(str(error)) from error
+
+
+class TestRetriesByItself(Right):
+    class provider(ParrotProvider):
+        async def post(self, path, body, headers):
+            try:
+                return await super().post(path, body, headers)
+            except http.ServerError:
+                return await super().post(path, body, headers)
+
+
+class TestLeaksTheKey(Right):
+    class provider(ParrotProvider):
+        def secrets(self):
+            return ()
+
+
+class TestShowsTheKey(Right):
+    class provider(ParrotProvider):
+        def __repr__(self):
+            return f"Parrot({self.key})"
+
+
+class TestNamesNoSecret(Right):
+    class provider(ParrotProvider):
+        secret_settings = frozenset()
+
+
+class KeptOpen:
+    """What a stream brings, without anything that closes it."""
+
+    def __init__(self, answer):
+        self.lines = aiter(http.lines(answer))
+        self.read = Speech().reader(None)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        return self.read(await anext(self.lines))[0]
+
+
+KEPT = []
+
+
+class TestKeepsTheConnectionOpen(Right):
+    class provider(ParrotProvider):
+        @asynccontextmanager
+        async def stream(self, request):
+            surface = self.surface(request)
+            answer = await self.post(surface.path, surface.body(request, stream=True), request.headers)
+            KEPT.append(KeptOpen(answer))
+            yield KEPT[-1]
+
+
+class TestNeverGivesThePoolBack(Right):
+    class provider(ParrotProvider):
+        async def aclose(self):
+            pass
+
+
+class TestSharesAClientAmongLoops(Right):
+    class provider(ParrotProvider):
+        shared = None
+
+        async def aopen(self):
+            self._sent_key = self.key
+            if not type(self).shared:
+                type(self).shared = httpx2.AsyncClient(timeout=2)
+            self._client = self.client(self.shared)
+
+        async def aclose(self):
+            pass
+
+
+class TestSwallowsCancellation(Right):
+    class provider(ParrotProvider):
+        async def post(self, path, body, headers):
+            try:
+                return await super().post(path, body, headers)
+            except BaseException as error:
+                raise Unavailable("something") from error
+
+
+class TestMixesCallsUp(Right):
+    class provider(ParrotProvider):
+        async def post(self, path, body, headers):
+            self.body = body
+            await anyio.sleep(0.01)
+            return await super().post(path, self.body, headers)
+
+
+class TestLeavesAThread(Right):
+    class provider(ParrotProvider):
+        async def aopen(self):
+            await super().aopen()
+            threading.Thread(target=threading.Event().wait, daemon=True, name="forgotten").start()
+
+
+class TestOpensWhenMade(Right):
+    class provider(ParrotProvider):
+        def __init__(self, *, api_key=None, base_url=None, headers=None):
+            super().__init__(api_key=api_key, base_url=base_url, headers=headers)
+            threading.Thread(target=threading.Event().wait, daemon=True, name="early").start()
+
+
+class TestTakesAnySetting(Right):
+    class provider(ParrotProvider):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+
+
+class NeverSaysWhy(Speech):
+    def response(self, content, request_id):
+        response = super().response(content, request_id)
+        return replace(
+            response, choices=tuple(replace(each, finish_reason="unknown") for each in response.choices)
+        )
+
+
+class TestNeverSaysWhyItEnded(Right):
+    provider = speaking(NeverSaysWhy)
