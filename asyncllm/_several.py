@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ._types import Adjustment, Response, Verdict
 
 T = TypeVar("T")
+
+Kind: TypeAlias = tuple[str, Verdict, str]
+"""Adjustments of the same parameter, verdict and reason are of a kind."""
 
 
 def together(responses: Sequence[Response]) -> Response:
@@ -49,14 +52,14 @@ class Tallies:
     """Adds up adjustments."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, Verdict, str]] = Counter()
+        self._counts: Counter[Kind] = Counter()
         self._of = 0
 
     def add(self, adjustments: Iterable[Adjustment]) -> None:
         """Take in those of one more response."""
         self._of += 1
-        kinds = dict.fromkeys((each.parameter, each.verdict, each.reason) for each in adjustments)
-        self._counts.update(list(kinds))
+        kinds: list[Kind] = [(each.parameter, each.verdict, each.reason) for each in adjustments]
+        self._counts.update(dict.fromkeys(kinds, 1))
 
     def all(self) -> tuple[Tally, ...]:
         """Return one line for each adjustment, the commonest first."""

@@ -1,6 +1,7 @@
 """The guide for plugin authors: its echo is the example, its parrot passes the suite."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -33,12 +34,10 @@ def test_the_example_is_under_a_hundred_lines():
     assert sum(len(path.read_text().splitlines()) for path in files) < 100
 
 
-def test_the_guides_session_is_what_happens(monkeypatch):
-    monkeypatch.syspath_prepend(ECHO)
-    from asyncllm_echo import EchoProvider
-
+def test_the_guides_session_is_what_happens():
+    provider = runpy.run_path(str(ECHO / "asyncllm_echo" / "__init__.py"))["EchoProvider"]
     session = block(">>> from asyncllm import LLM")
-    response = LLM("any", provider=EchoProvider, shout=True).generate("a b STOP c", stop_token="STOP", seed=1)
+    response = LLM("any", provider=provider, shout=True).generate("a b STOP c", stop_token="STOP", seed=1)
 
     assert f">>> response.text\n{response.text!r}\n" in session
     assert (
