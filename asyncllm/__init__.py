@@ -5,9 +5,9 @@ from ._plan import Plan
 from ._policy import Policy
 from ._registry import available
 from ._retry import Retry
-from ._several import Answers, Tally
 from ._stream import Stream
 from ._sync import BlockingStream
+from ._tallies import Answers, Tally
 from ._types import (
     Adjustment,
     Choice,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+from typing import TypeAlias
+
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from ._batch import map_bounded
 from ._deadline import Deadline
@@ -20,28 +22,43 @@ from .provider import Provider, Request
 AT_ONCE = 16
 """How many of the answers to one task are asked for at a time, at most."""
 
+Turn: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
+
 NO_DEADLINE = Deadline(None)
 
 
 async def answer(
-    provider: Provider, call: Prepared, requests: Sequence[Request], retry: Retry
+    provider: Provider, call: Prepared, requests: Sequence[Request], retry: Retry, turn: Turn
 ) -> tuple[Response, int]:
-    """Ask with each of *requests*, trying again each for itself; return one response, and the attempts."""
+    """
+    Ask with each of *requests*, trying again each for itself; return one response, and the attempts.
+
+    Args:
+        provider: Whom to ask.
+
+        call: What it is about.
+
+        requests: One or several.
+
+        retry: How long to try.
+
+        turn: Waits until one more of several may be under way.
+    """
 
     async def one(request: Request) -> tuple[Response, int]:
         return await retry(functools.partial(ask, provider, call, request))
 
+    async def in_turn(request: Request) -> tuple[Response, int]:
+        async with turn():
+            # Where a sibling has just failed, nothing more is asked.
+            await checkpoint_if_cancelled()
+            return await one(request)
+
     if len(requests) == 1:
         return await one(requests[0])
 
-    answers = await map_bounded(one, requests, limit=AT_ONCE)
+    answers = await map_bounded(in_turn, requests, limit=AT_ONCE)
     return together([response for response, _ in answers]), sum(attempts for _, attempts in answers)
-
-
-async def others(provider: Provider, call: Prepared, retry: Retry, first: Response) -> Response:
-    """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
-    rest, attempts = await answer(provider, call, call.requests[1:], retry)
-    return replace(together([first, rest]), timing=first.timing, attempts=first.attempts + attempts)
 
 
 async def ask(provider: Provider, call: Prepared, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 import operator
@@ -184,9 +185,21 @@ def _is_keyed(value: Any) -> bool:
     return isinstance(cast("object", value), Mapping) and all(isinstance(key, str) for key in value)
 
 
+def _copied(value: Any) -> dict[str, Any]:
+    """Return a copy of what is to be sent as JSON, all the way down; raise where it cannot be."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text.encode()  # A lone surrogate is no text.
+    copied: dict[str, Any] = json.loads(text)
+    return copied
+
+
 def _token(token: Any) -> int:
     # In JSON, keys are texts.
     return Whole(low=0).checked(int(token) if isinstance(token, str) and token.isdecimal() else token)
+
+
+WRAPPED = frozenset({"name", "strict", "schema"})
+"""What OpenAI wraps a schema in, and every provider says in its own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +217,15 @@ class Schema:
             value = schema()
         if not isinstance(value, Mapping):
             raise TypeError
-        given = dict(cast("Mapping[str, Any]", value))
-        match given:
-            case {"type": "json_object", **rest} if not rest:
-                return "json"
-            case {"type": "json_schema", "json_schema": {"schema": Mapping()}}:
-                return dict(given["json_schema"]["schema"])
-            case {"type": "json_schema"} | {"type": "text"}:
-                raise ValueError
-            case _:
-                return given
+        given = _copied(value)
+        kind, wrapped = given.get("type"), given.get("json_schema")
+        if kind == "json_object" and given.keys() <= {"type", "schema"}:
+            return given.get("schema") or "json"
+        if kind == "json_schema" and isinstance(wrapped, dict) and "schema" in wrapped.keys() <= WRAPPED:
+            return _copied(wrapped["schema"])
+        if kind in {"json_schema", "json_object", "text"}:
+            raise ValueError
+        return given
 
     def __str__(self) -> str:
         return "'json', a JSON schema, or a pydantic model's class"
@@ -229,7 +241,9 @@ class Namespaces:
         given: Mapping[str, Any] = value
         if not all(_is_keyed(options) for options in given.values()):
             raise TypeError
-        return {name: dict(options) for name, options in given.items()}
+        return _copied(given)
 
     def __str__(self) -> str:
-        return "a mapping from providers' names to options, as in {'openai': {'service_tier': 'flex'}}"
+        return (
+            "a mapping from providers' names to options as JSON, as in {'openai': {'service_tier': 'flex'}}"
+        )

@@ -43,3 +43,20 @@ class Settled:
 
     def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
         return replace(self.limit, options={})
+
+
+def bounded(limit: Applied, applied: Mapping[str, Applied], given: Mapping[str, Any]) -> dict[str, Applied]:
+    """
+    Return what was *applied* with the verdict on a ``max_tokens`` that *limit* has taken the place of.
+
+    Raises:
+        InvalidParameter: The provider's shortest answer is longer than the limit.
+    """
+    room, row = limit.options["max_tokens"], applied["max_tokens"]
+    if row.verdict == "clamped" and row.sent > room:
+        raise InvalidParameter(
+            f"max_length leaves {room} tokens for an answer, and the provider's shortest takes {row.sent}"
+        )
+    if given.get("max_tokens", room) > room:
+        row = replace(row, verdict="inapplicable", sent=None, reason="max_length is the tighter one")
+    return {**applied, "max_tokens": row}

@@ -6,13 +6,13 @@ import functools
 import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal, Self, Unpack, cast, overload
 
 import anyio
 
-from ._ask import answer, begin, count, others
+from ._ask import answer, begin, count
 from ._batch import map_bounded
 from ._deadline import Deadline
 from ._kinds import Whole
@@ -22,16 +22,17 @@ from ._policy import Policies, Policy, checked_rules
 from ._prepare import Prepared, prepare
 from ._registry import check_settings, find
 from ._retry import Retry
-from ._several import TALLIES, Answers, Tallies
+from ._several import together
 from ._specification import Specified
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
+from ._tallies import Answers, Batch
 from ._tasks import check_tasks
 from ._types import Count, Prompt, Response, Role, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, unknown
-from .errors import InvalidParameter, LLMError
+from .errors import InvalidParameter, LLMError, UnknownModel
 from .provider import Provider, estimated
-from .rules import Rules
+from .rules import Assumed, Rules
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
@@ -139,7 +140,7 @@ class LLM(Specified):
         self._given_provider = provider
         self._settings = settings
         self._policies = Policies(policy or {}, strict=strict)
-        self._like = like
+        self._like = None if like is None else like.removeprefix(f"{source.provider}:")
         self._rules = checked_rules(rules or {})
         self._retry = Retry() if retry is None else retry
         self._make = functools.partial(source.maker, **settings)
@@ -150,6 +151,8 @@ class LLM(Specified):
             retry=(self._retry, Retry),
             provider=(self._rulebook, Provider),
         )
+        if self._like is not None and isinstance(self._rules_for({}).get("model_name"), Assumed):
+            raise UnknownModel(f"like={like!r} is in no table of the provider's either")
         self._provider_name = source.provider or type(self._rulebook).__name__
         self._provider: PerLoop[Provider] = PerLoop(self._opened, _closed, keep=True)
 
@@ -182,7 +185,7 @@ class LLM(Specified):
         with Deadline(call.timeout)():
             async with self._provider.use() as provider:
                 call = await self._counted(provider, call, task, asked)
-                response, attempts = await answer(provider, call, call.requests, self._retry)
+                response, attempts = await answer(provider, call, call.requests, self._retry, self._turn)
         return self._finished(call, began, attempts, response)
 
     @asynccontextmanager
@@ -205,13 +208,14 @@ class LLM(Specified):
         asked = self._asked(params)
         call = self._prepared(task, asked)
         deadline = Deadline(call.timeout)
-        async with self._provider.use() as provider, AsyncExitStack() as stack:
+        async with AsyncExitStack() as stack:
             with deadline():
+                provider = await stack.enter_async_context(self._provider.use())
                 call = await self._counted(provider, call, task, asked)
                 opened = functools.partial(begin, stack, provider, call, call.request, deadline)
                 stream, attempts = await self._retry(opened)
             finish = functools.partial(self._finished, call, began, attempts)
-            follow = functools.partial(others, provider, call, self._retry)
+            follow = functools.partial(self._followed, provider, call, began)
             stream.begun(finish, follow if call.requests[1:] else None)
             try:
                 yield stream
@@ -266,21 +270,19 @@ class LLM(Specified):
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
         checked(params)
 
+        batch = Batch(self, limit)
+
         async def one(task: Prompt) -> str | LLMError:
             try:
-                return await self.arun(task, **params)
+                with batch.task():
+                    return await self.arun(task, **params)
             except LLMError as error:
                 if return_errors:
                     return error
                 raise
 
-        tallies = Tallies()
-        token = TALLIES.set(tallies)
-        try:
-            answers = Answers(await map_bounded(one, tasks, limit=limit))
-        finally:
-            TALLIES.reset(token)
-        answers.adjustments = tallies.all()
+        answers = Answers(await map_bounded(one, tasks, limit=limit))
+        answers.adjustments = batch.tallies()
         # Which of the two lists it is, return_errors says: the overloads tell the caller.
         return cast("Answers[str]", answers)
 
@@ -298,7 +300,7 @@ class LLM(Specified):
         return Plan(
             provider=self._provider_name,
             model=self._model,
-            sent=tuple(self._rulebook.wire(request) for request in call.requests),
+            sent=tuple(self._rulebook.wire(request, stream=bool(call.stops)) for request in call.requests),
             verdicts=call.verdicts,
             adjustments=self._policies.reported(call.verdicts),
             refusal=self._policies.refusal(call.verdicts),
@@ -360,12 +362,19 @@ class LLM(Specified):
         call = self._applied(task, asked, count)
         if (refusal := self._policies.refusal(call.verdicts)) is not None:
             raise refusal
-        self._policies.log(call.verdicts, model=self.model_name)
+        if call.length is None:  # Otherwise it is prepared again, once the prompt is counted.
+            self._policies.log(call.verdicts, model=self.model_name)
         return call
 
     def _applied(self, task: Prompt, asked: Mapping[str, Any], count: Count | None = None) -> Prepared:
         return prepare(
-            task, asked, self._rules_for, provider=self._provider_name, model=self._model, count=count
+            task,
+            asked,
+            self._rules_for,
+            provider=self._provider_name,
+            model=self._model,
+            like=self._like,
+            count=count,
         )
 
     def _rules_for(self, asked: Mapping[str, Any]) -> Rules:
@@ -380,11 +389,23 @@ class LLM(Specified):
             return call
         return self._prepared(task, asked, await count(provider, call.request, self._retry))
 
+    def _turn(self) -> AbstractAsyncContextManager[object]:
+        return Batch.turn(self)
+
+    async def _followed(self, provider: Provider, call: Prepared, began: float, first: Response) -> Response:
+        """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
+        rest, attempts = await answer(provider, call, call.requests[1:], self._retry, self._turn)
+        first_token = first.timing.first_token if first.timing else None
+        return replace(
+            together([first, rest]),
+            timing=Timing(total=time.perf_counter() - began, first_token=first_token),
+            attempts=first.attempts + attempts,
+        )
+
     def _finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
         """Add to *response* what only the core knows."""
         adjustments = self._policies.reported(call.verdicts)
-        if (tallies := TALLIES.get()) is not None:
-            tallies.add(adjustments)
+        Batch.count(self, adjustments)
         total, first = time.perf_counter() - began, None
         if response.timing is not None and response.timing.first_token is not None:
             first = total - response.timing.total + response.timing.first_token

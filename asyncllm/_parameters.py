@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
@@ -75,7 +76,7 @@ class Parameters:
     @property
     def parameters(self) -> dict[str, Any]:
         """What is set, by canonical name: a copy, so that a setter does not reach a call in flight."""
-        return dict(self._values)
+        return copy.deepcopy(self._values)
 
     def set_parameter(self, name: str, value: Any) -> None:
         """

@@ -35,6 +35,10 @@ class Plan:
         yield f"{self.provider}:{self.model}  ->  {first.to}{times}"
         yield from (f"{name}: {text}" for name, text in first.headers.items())
         yield json.dumps(first.body, indent=2, ensure_ascii=False, default=str)
+        for other in self.sent[1:]:
+            changed = {key: value for key, value in other.body.items() if first.body.get(key) != value}
+            if changed:
+                yield "and with " + json.dumps(changed, ensure_ascii=False, default=str)
         if self.verdicts:
             yield ""
             yield from self._verdicts()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from . import _log
 from ._types import DONE, LOST, Adjustment
@@ -25,9 +25,9 @@ What to do where the provider does not take a parameter just as asked.
 
 Verdicts: TypeAlias = tuple[Adjustment, ...]
 
-NAMES = frozenset({*PARAMETERS, *ALIASES})
+NAMES = frozenset({*PARAMETERS, *ALIASES, "model_name"})
 """What a policy can be for."""
-ROWS = NAMES | {"model_name"}
+ROWS = NAMES | {"messages"}
 """What a row can be for."""
 
 
@@ -46,13 +46,11 @@ class Policies:
     """
 
     def __init__(self, given: Mapping[str, Any], *, strict: bool) -> None:
-        for name, policy in given.items():
-            if name not in NAMES:
-                raise unknown(name, NAMES)
+        self.given: dict[str, Policy] = _by_name("policy", given, NAMES)
+        for name, policy in self.given.items():
             if policy not in get_args(Policy):
                 known = ", ".join(get_args(Policy))
                 raise InvalidParameter(f"a policy is one of {known}; got {policy!r} for {name}")
-        self.given: dict[str, Policy] = {ALIASES.get(name, name): policy for name, policy in given.items()}
         self.strict = strict
         self._logged: set[tuple[str, ...]] = set()
 
@@ -61,13 +59,15 @@ class Policies:
         Return the error that the call has to raise, if a required parameter would not be done just as asked.
 
         What is merely said otherwise (``translated``), or has nothing to do
-        (``inapplicable``), loses nothing.
+        (``inapplicable``), loses nothing; only of the model's name whoever requires
+        it means that it has to be known.
         """
         default: Policy = "require" if self.strict else "adapt"
         lost = [
             verdict
             for verdict in verdicts
-            if verdict.verdict in LOST and self.given.get(verdict.parameter, default) == "require"
+            if (verdict.verdict in LOST and self.given.get(verdict.parameter, default) == "require")
+            or (verdict.parameter == "model_name" and self.given.get("model_name") == "require")
         ]
         if not lost:
             return None
@@ -106,11 +106,24 @@ def checked_rules(given: Mapping[str, Any]) -> Rules:
         UnknownParameter: There is no such parameter.
         InvalidParameter: What is given for one is no row of a table.
     """
-    for name, rule in given.items():
-        if name not in ROWS:
-            raise unknown(name, ROWS)
-        if not isinstance(rule, Rule):
+    rules: Rules = _by_name("rules", given, ROWS)
+    for name, rule in rules.items():
+        if isinstance(rule, type) or not isinstance(rule, Rule):
             raise InvalidParameter(
                 f"a rule has a method apply, as those of asyncllm.rules; got {rule!r} for {name}"
             )
-    return {ALIASES.get(name, name): rule for name, rule in given.items()}
+    return rules
+
+
+def _by_name(keyword: str, given: Any, names: frozenset[str]) -> dict[str, Any]:
+    """Return *given* by canonical names."""
+    if not isinstance(cast("object", given), Mapping):
+        raise InvalidParameter(f"{keyword} takes a mapping from parameters' names; got {given!r}")
+
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in names:
+            raise unknown(str(name), names)
+        if found.setdefault(ALIASES.get(name, name), value) != value:
+            raise InvalidParameter(f"{keyword}: {name} and {ALIASES.get(name, name)} are one parameter")
+    return found

@@ -35,7 +35,7 @@ MEANINGS: Mapping[Verdict, str] = {
     "renamed":      "sent under another name, or in another form",
     "translated":   "done as asked; something else had to be said besides, or otherwise",
     "clamped":      "sent, but moved to the nearest value that the provider accepts",
-    "emulated":     "not sent: asyncllm does the work itself",
+    "emulated":     "asyncllm does the work itself, all of it or what the provider leaves of it",
     "dropped":      "not sent, and nothing stands in for it",
     "inapplicable": "not sent: there is nothing for it to do",
 }  # fmt: skip

@@ -168,7 +168,7 @@ class Params(TypedDict, total=False):
         int | None,
         Parameter(
             Whole(low=1, high=128),
-            "Return this many answers; with a seed, the others have the seeds after it.",
+            "Return this many answers; where several calls make them, with seeds that follow each other.",
             "answers",
             3,
             clashes=(_TOO_FEW_BEAMS,),

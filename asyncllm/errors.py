@@ -182,6 +182,7 @@ BY_STATUS: Mapping[int, type[ProviderError]] = {
     404: ModelNotFound,
     408: TimedOut,
     429: RateLimited,
+    501: RequestRejected,
     504: TimedOut,
 }
 """What an HTTP status means where a provider's table says nothing of it."""
@@ -214,13 +215,23 @@ def translated(table: ErrorTable, secrets: Iterable[str] = ()) -> Generator[None
 
 
 def failure(
-    message: str, *, table: ErrorTable, code: str | None = None, status: int | None = None, **details: Any
+    message: str,
+    *,
+    table: ErrorTable,
+    code: str | None = None,
+    status: int | None = None,
+    unknown: type[ProviderError] = Unavailable,
+    **details: Any,
 ) -> ProviderError:
-    """Return the error that *code* and *status* stand for: the code's row in *table*, else the status's."""
+    """
+    Return the error that *code* and *status* stand for: the code's row in *table*, else the status's.
+
+    Where neither tells, it is *unknown*.
+    """
     kind = table.get(code or "") or BY_STATUS.get(status or 0)
-    if kind is None:
-        kind = RequestRejected if status is not None and 400 <= status < 500 else Unavailable
-    return kind(message, code=code, status=status, **details)
+    if kind is None and status is not None and status >= 400:
+        kind = RequestRejected if status < 500 else Unavailable
+    return (kind or unknown)(message, code=code, status=status, **details)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -55,6 +55,8 @@ class Request:
     """What the table's rows made of the parameters: keys for the body, absent where not set."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Headers that the rows asked for."""
+    like: str | None = None
+    """The model whose table was applied, where that is another (``like=``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +169,15 @@ class Provider(ABC):
         """
         return estimated(request)
 
-    def wire(self, request: Request) -> Wire:
-        """Return what would be sent for *request*, without sending it: what ``llm.plan`` shows."""
+    def wire(self, request: Request, *, stream: bool = False) -> Wire:
+        """
+        Return what would be sent for *request*, without sending it: what ``llm.plan`` shows.
+
+        Args:
+            request: What would be asked.
+
+            stream: Whether the answer would be taken as it comes.
+        """
         messages = [{"role": message.role, "content": message.text} for message in request.messages]
         return Wire(to=request.model, headers=request.headers, body={"messages": messages, **request.options})
 

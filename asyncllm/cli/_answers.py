@@ -14,6 +14,7 @@ from asyncllm._types import Response, Timing, Usage
 FIELDS = (
     "text",
     "texts",
+    "choices",
     "finish_reason",
     "matched_stop",
     "usage",

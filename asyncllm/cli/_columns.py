@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
-from asyncllm._registry import available, load, resolve
+from asyncllm._registry import available, check_settings, load, resolve
 from asyncllm._support import Support, supported
 from asyncllm.errors import ProviderNotInstalled
 from asyncllm.provider import Table
@@ -75,16 +75,18 @@ def of_provider(name: str) -> tuple[Tried, ...]:
     return tuple(Tried(name, table, supported(maker(**table.settings), table, name)) for table in tables)
 
 
-def of_model(spelt: str) -> Tried:
+def of_model(spelt: str, settings: Mapping[str, Any]) -> Tried:
     """
-    Try the table of one model.
+    Try the table of one model, as its provider has it with *settings*.
 
     Raises:
         ConfigurationError: There is no such provider, or it does not import.
     """
     provider, model = resolve(spelt)
-    table = Table(name=spelt, model=model)
-    return Tried(provider, table, supported(load(provider)(), table, provider))
+    maker = load(provider)
+    check_settings(settings, maker, known=())
+    table = Table(name=spelt, model=model, settings=settings)
+    return Tried(provider, table, supported(maker(**settings), table, provider))
 
 
 def of_all() -> tuple[list[Tried], list[str]]:

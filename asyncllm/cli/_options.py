@@ -11,10 +11,18 @@ import typer
 
 from asyncllm._kinds import Strings
 from asyncllm._llm import LLM
-from asyncllm._vocabulary import PARAMETERS, Parameter
+from asyncllm._vocabulary import ALIASES, PARAMETERS, Parameter
 from asyncllm.errors import InvalidParameter
 
-READINGS: tuple[Callable[[Any], Any], ...] = (lambda text: text, int, float, json.loads)
+TRUTH = {"true": True, "false": False}
+
+READINGS: tuple[Callable[[Any], Any], ...] = (
+    lambda text: text,
+    int,
+    float,
+    json.loads,
+    lambda text: TRUTH[str(text).lower()],
+)
 """What the text after an option can mean; the first that its parameter takes is the one."""
 
 TAKEN = frozenset(inspect.signature(LLM).parameters) - {"settings"}
@@ -79,6 +87,7 @@ def _option(name: str, parameter: Parameter) -> inspect.Parameter:
     option = typer.Option(
         None,
         _flag(name),
+        *(_flag(alias) for alias, canonical in ALIASES.items() if canonical == name),
         help=f"{parameter.meaning} Takes {parameter.kind}" + ("; repeatable." if several else "."),
         metavar=(parameter.unit or "value").upper(),
         rich_help_panel="Parameters",
@@ -90,7 +99,7 @@ def _value(name: str, text: Any) -> Any:
     for reading in READINGS:
         try:
             return PARAMETERS[name].kind.checked(reading(text))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             continue
     return PARAMETERS[name].check(_flag(name), text)
 

@@ -25,6 +25,12 @@ def params(
         ),
     ] = None,
     *,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="A setting of the models' provider, as in api=responses; repeatable."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known, as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a page of documentation.")] = False,
     debug: Annotated[
@@ -33,14 +39,20 @@ def params(
 ) -> None:
     """Show what becomes of each parameter: with each provider's families of models, or with single models."""
     from asyncllm._registry import available
+    from asyncllm.errors import InvalidParameter
 
     from . import _columns, _print
+    from ._options import settings
 
     with explained(debug=debug, secrets=secrets_in(os.environ)):
         providers = [name for name in names or [] if name in available()]
-        models = [_columns.of_model(name) for name in names or [] if name not in providers]
+        models = [
+            _columns.of_model(name, settings(setting or [])) for name in names or [] if name not in providers
+        ]
         tried, problems = ([], []) if names else _columns.of_all()
         tried += [each for name in providers for each in _columns.of_provider(name)]
+        if as_json and markdown:
+            raise InvalidParameter("--json and --markdown print different things: give one of them")
         if as_json:
             facts = {**_facts([*tried, *models]), "problems": problems}
             sys.stdout.write(json.dumps(facts, indent=2, default=str) + "\n")

@@ -74,6 +74,9 @@ def run(
         response = anyio.run(_answer, llm, _task(prompt), not as_json)
         if as_json:
             sys.stdout.write(_answers.as_json(response) + "\n")
+        else:
+            for number, text in enumerate(response.texts[1:], 2):
+                sys.stdout.write(f"\n--- {number} of {len(response.texts)} ---\n{text}\n")
         _tell(response, stats=stats, changes=not (stats or as_json))
 
 
@@ -103,6 +106,8 @@ def _task(prompt: str) -> str:
 
 def _tell(response: Response, *, stats: bool, changes: bool) -> None:
     told = list(_answers.changes(response)) if changes else []
+    if changes and any(choice.logprobs for choice in response.choices):
+        told.append("log probabilities are printed with --json only")
     sys.stdout.flush()
     if stats or told:
         from . import _print

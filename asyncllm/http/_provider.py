@@ -147,9 +147,9 @@ class HTTPProvider(Provider):
         finally:
             await answer.aclose()
 
-    def wire(self, request: Request) -> Wire:
+    def wire(self, request: Request, *, stream: bool = False) -> Wire:
         surface = self.surface(request)
-        body = json.loads(surface.body(request, stream=self.is_streamed(request)))
+        body = json.loads(surface.body(request, stream=stream or self.is_streamed(request)))
         return Wire(to=f"POST {surface.path}", headers=request.headers, body=body)
 
     async def aopen(self) -> None:

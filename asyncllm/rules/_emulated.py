@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asyncllm._types import Adjustment
+from asyncllm.errors import InvalidParameter
 
 from ._row import Applied, Rule, Rules
 from ._sent import Inapplicable, Repeated, Roles, Unsupported
@@ -75,6 +75,10 @@ class Timed:
         return Applied(verdict="native", reason="asyncllm looks at the clock")
 
 
+FRAME = frozenset({"model", "messages", "input", "stream", "stream_options"})
+"""What frames a request: it decides how the answer is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """What is there for this provider goes on as it stands (a row for ``provider_options``)."""
@@ -82,20 +86,14 @@ class Passed:
     provider: str
 
     def apply(self, name: str, value: Mapping[str, Any], asked: Mapping[str, Any]) -> Applied:
-        others = tuple(
-            Adjustment(parameter=name, verdict="inapplicable", asked={other: options}, reason=f"for {other}")
-            for other, options in value.items()
-            if other != self.provider
-        )
-        own = value.get(self.provider)
+        own, others = value.get(self.provider), [other for other in value if other != self.provider]
         if not own:
-            return Applied(verdict="native", reason="nothing to pass", besides=others)
+            return Applied(verdict="inapplicable", reason=f"for {', '.join(others) or 'nobody'}")
+
+        if held := sorted(FRAME & own.keys()):
+            raise InvalidParameter(f"provider_options cannot say {held[0]!r}: asyncllm says that itself")
         return Applied(
-            verdict="translated",
-            sent=own,
-            reason=f"passed on unchecked: {', '.join(own)}",
-            options=own,
-            besides=others,
+            verdict="translated", sent=own, reason=f"passed on unchecked: {', '.join(own)}", options=own
         )
 
 

@@ -62,7 +62,12 @@ class Rule(Protocol):
 
 
 Rules: TypeAlias = Mapping[str, Rule]
-"""A provider's table: canonical parameter to row."""
+"""
+A provider's table: canonical parameter to row.
+
+Two rows are for what is no parameter: ``model_name``, and ``messages``, whose value
+is what is said, for a provider that cannot say it all just so.
+"""
 
 
 def as_it_is(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Every canonical parameter is an option, by itself."""
 
+import re
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -12,7 +14,7 @@ from asyncllm.cli import _options
 def test_every_parameter_is_an_option_with_its_meaning(invoke, name):
     help_text = " ".join(invoke("run", "--help").output.split())
 
-    assert f"--{name.replace('_', '-')} " in help_text
+    assert re.search(rf"--{name.replace('_', '-')}[ ,]", help_text)
     assert PARAMETERS[name].meaning in help_text
 
 
@@ -73,3 +75,26 @@ def test_a_value_that_the_parameter_does_not_take_is_told_what_it_takes(invoke, 
 
     assert (result.stdout, result.exit_code) == ("", 2)
     assert result.stderr.startswith(f"error: {option} takes ")
+
+
+def test_another_spelling_is_an_option_too(invoke):
+    result = invoke(
+        "run", "hi", "-m", "openai:gpt-4.1", "--beam-width", "1", "--repition-penalty", "1", "--plan"
+    )
+
+    assert "num_beams" in result.stdout
+    assert "repetition_penalty" in result.stdout
+
+
+@pytest.mark.parametrize("said", ["False", "false", "FALSE"])
+def test_what_is_true_or_false_may_be_said_in_any_case(invoke, said):
+    result = invoke("run", "hi", "-m", "openai:gpt-4.1", "--do-sample", said, "--plan")
+
+    assert '"temperature": 0' in result.stdout
+
+
+def test_a_number_that_is_too_large_for_a_number_is_told_what_the_parameter_takes(invoke):
+    result = invoke("run", "hi", "-m", "openai:gpt-4.1", "--temperature", "1" + "0" * 400)
+
+    assert result.exit_code == 2
+    assert "takes a number from 0 to 2" in result.stderr

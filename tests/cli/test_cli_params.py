@@ -261,3 +261,16 @@ def test_a_model_can_be_treated_like_another(invoke):
 
     assert "dropped" in invoke(*plan).stdout
     assert re.search(r"native +temperature +0.5", invoke(*plan, "--like", "gpt-4.1").stdout)
+
+
+def test_a_setting_leads_to_another_table_of_the_model(invoke):
+    chat, responses = (
+        invoke("params", "openai:gpt-5.2", "--setting", f"api={api}").stdout for api in ("chat", "responses")
+    )
+
+    assert "max_completion_tokens" in chat
+    assert "max_output_tokens" in responses
+
+
+def test_a_page_and_json_are_not_one(invoke):
+    assert "give one of them" in invoke("params", "--json", "--markdown").stderr

@@ -48,6 +48,7 @@ def test_json_is_the_whole_response(invoke):
     assert response == {
         "text": "Grüße an alle",
         "texts": ["Grüße an alle"],
+        "choices": [{"text": "Grüße an alle", "finish_reason": "stop", "matched_stop": None, "logprobs": []}],
         "finish_reason": "stop",
         "matched_stop": None,
         "provider": "echo",
@@ -103,3 +104,9 @@ def test_an_unknown_setting_names_the_known_ones(invoke):
 
     assert result.exit_code == 2
     assert "did you mean 'reply'?" in result.stderr
+
+
+def test_several_answers_are_all_printed(invoke):
+    result = invoke("run", "hello", "-m", "echo:any", "--num-return-sequences", "3")
+
+    assert result.stdout == "hello\n\n--- 2 of 3 ---\nhello\n\n--- 3 of 3 ---\nhello\n"

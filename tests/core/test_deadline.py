@@ -77,3 +77,14 @@ def test_the_twins_keep_the_time_too():
 def test_no_time_at_all_is_refused():
     with pytest.raises(InvalidParameter, match="timeout takes a number above 0"):
         LLM("m", provider=FakeProvider).run("x", timeout=0)
+
+
+@pytest.mark.anyio
+async def test_opening_counts_for_a_stream_too():
+    class Slow(FakeProvider):
+        async def aopen(self):
+            await anyio.sleep(FOREVER)
+
+    with pytest.raises(TimedOut):
+        async with LLM("m", provider=Slow).astream("x", timeout=0.01):
+            pass

@@ -81,10 +81,17 @@ def test_a_plan_says_what_would_be_refused_instead_of_raising(fake):
 
 
 def test_a_plan_of_several_answers_says_how_often_it_would_ask(llm):
-    plan = llm.plan("hi", num_return_sequences=3)
+    plan = LLM("m", provider=FakeProvider).plan("hi", num_return_sequences=3, seed=7)
 
     assert len(plan.sent) == 3
     assert "FakeProvider:m  ->  m, 3 times" in str(plan)
+    assert 'and with {"seed": 8}\nand with {"seed": 9}\n' in str(plan)
+
+
+def test_a_plan_shows_the_stream_by_which_stop_tokens_are_found():
+    plan = LLM("openai:gpt-5.2", stop_token="###").plan("hi")
+
+    assert plan.sent[0].body["stream"] is True
 
 
 def test_a_plan_estimates_the_prompt_of_max_length(llm):
@@ -107,12 +114,14 @@ class Counting(FakeProvider):
 
 
 @pytest.mark.anyio
-async def test_a_call_with_max_length_counts_its_prompt_and_tries_that_again_too():
+async def test_a_call_with_max_length_counts_its_prompt_and_tries_that_again_too(caplog):
     fake = Counting()
     llm = LLM("m", provider=lambda: fake, retry=Retry(wait_initial=0))
     response = await llm.agenerate("x" * 30, max_length=100)
 
     assert fake.requests[0].options == {"limit": 70}
+    (line,) = [record.message for record in caplog.records if "max_length" in record.message]
+    assert line.endswith("reason='what the prompt leaves of it is max_tokens; the prompt is counted'")
     assert str(response.adjustments[0]) == (
         "emulated max_length (100 -> {'max_tokens': 70}): what the prompt leaves of it "
         "is max_tokens; the prompt is counted"

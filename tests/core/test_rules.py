@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncllm import LLM, Adjustment, Count, InvalidParameter, LLMError, Message, UnsupportedParameter
+from asyncllm import (
+    LLM,
+    Adjustment,
+    Count,
+    InvalidParameter,
+    LLMError,
+    Message,
+    UnknownModel,
+    UnsupportedParameter,
+)
 from asyncllm._policy import Policies
 from asyncllm._prepare import prepare
 from asyncllm._vocabulary import EFFORTS, PARAMETERS, checked
@@ -14,6 +23,7 @@ from asyncllm.rules import (
     Choices,
     Families,
     Family,
+    Inside,
     Leading,
     Native,
     Nearest,
@@ -171,7 +181,7 @@ BY_ASYNCLLM = {
     "max_length":           "emulated",
     "role":                 "native",
     "timeout":              "native",
-    "provider_options":     "native",
+    "provider_options":     "inapplicable",
     "device":               "inapplicable",
     "pad_token_id":         "inapplicable",
 }  # fmt: skip
@@ -451,7 +461,7 @@ def test_max_length_leaves_the_answer_what_the_prompt_does_not_take(count, max_t
     assert prepared(rules, max_length=100, **asked).length == 100
     call = prepared(rules, max_length=100, count=count, **asked)
     assert (call.length, call.request.options) == (None, {"limit": sent})
-    (said,) = call.adjustments
+    said = call.adjustments[0]
     assert (said.verdict, said.asked, said.sent) == ("emulated", 100, {"max_tokens": sent})
     assert ("estimate" in said.reason) is not count.exact
 
@@ -483,16 +493,69 @@ def test_a_role_that_the_provider_does_not_let_speak_is_the_users():
     )
 
 
-def test_the_providers_own_options_go_on_as_they_are_come_last_and_are_said():
-    rules = {"temperature": Native(within=(0, 1)), "seed": Native()}
-    own = {"temperature": 9, "extra": {"deep": None}}
-    call = prepared(rules, temperature=2, seed=1, provider_options={"fake": own, "other": {"x": 1}})
+def test_the_providers_own_options_go_on_as_they_are_and_are_said():
+    own = {"extra": {"deep": None}, "more": [1]}
+    call = prepared({"seed": Native()}, seed=1, provider_options={"fake": own, "other": {"x": 1}})
 
-    assert call.request.options == {"temperature": 9, "seed": 1, "extra": {"deep": None}}
-    assert [(each.parameter, each.verdict, each.asked) for each in call.adjustments[1:]] == [
-        ("provider_options", "translated", {"fake": own, "other": {"x": 1}}),
-        ("provider_options", "inapplicable", {"other": {"x": 1}}),
+    assert call.request.options == {"seed": 1, **own}
+    assert [(each.parameter, each.verdict, each.sent, each.reason) for each in call.adjustments] == [
+        ("provider_options", "translated", own, "passed on unchecked: extra, more"),
     ]
+
+
+def test_options_for_another_provider_have_nothing_to_do_here():
+    call = prepared({}, provider_options={"other": {"x": 1}})
+
+    assert call.request.options == {}
+    assert [(each.verdict, each.reason) for each in call.adjustments] == [("inapplicable", "for other")]
+
+
+def test_a_parameter_that_the_providers_own_options_overrule_is_dropped_and_said():
+    rules = {
+        "temperature": Renamed("heat"),
+        "seed": Inside("options", Native()),
+        "top_k": Inside("options", Native()),
+    }
+    own = {"heat": 9, "options": {"seed": 5, "size": 1}}
+    call = prepared(rules, temperature=2, seed=1, top_k=3, provider_options={"fake": own})
+
+    assert call.request.options == {"heat": 9, "options": {"seed": 5, "size": 1, "top_k": 3}}
+    assert [(each.parameter, each.verdict) for each in call.adjustments] == [
+        ("temperature", "dropped"), ("seed", "dropped"), ("provider_options", "translated"),
+    ]  # fmt: skip
+
+
+def test_a_default_that_the_providers_own_options_overrule_is_not_sent_nor_said():
+    rules = {"max_tokens": Required(rule=Native(), default=4096)}
+    call = prepared(rules, provider_options={"fake": {"max_tokens": 7}})
+
+    assert call.request.options == {"max_tokens": 7}
+    assert [each.parameter for each in call.adjustments] == ["provider_options"]
+
+
+@pytest.mark.parametrize("key", ["model", "messages", "input", "stream", "stream_options"])
+def test_what_frames_a_request_is_no_option(key):
+    with pytest.raises(InvalidParameter, match=f"cannot say '{key}'"):
+        prepared({}, provider_options={"fake": {key: "x"}})
+
+
+def test_what_is_lost_leaves_nothing_idle():
+    rules = {"temperature": Unsupported("its own temperature"), "top_k": Native()}
+    call = prepared(rules, do_sample=False, top_k=3)
+
+    assert [(each.parameter, each.verdict) for each in call.verdicts] == [
+        ("do_sample", "dropped"), ("top_k", "native"),
+    ]  # fmt: skip
+
+
+def test_a_limit_that_max_length_is_tighter_than_has_nothing_to_do():
+    rules = {"max_tokens": Native()}
+    call = prepared(rules, max_length=100, max_tokens=90, count=Count(tokens=40, exact=True))
+
+    assert call.request.options == {"max_tokens": 60}
+    assert [(each.parameter, each.verdict) for each in call.verdicts] == [
+        ("max_length", "emulated"), ("max_tokens", "inapplicable"),
+    ]  # fmt: skip
 
 
 def test_a_policy_requires_one_parameter_and_leaves_the_others_to_be_adapted():
@@ -529,7 +592,13 @@ def test_a_bound_between_whole_numbers_is_no_whole_number():
 
 @pytest.mark.parametrize(
     ("policy", "said"),
-    [({"sed": "require"}, "did you mean 'seed'"), ({"seed": "demand"}, "one of adapt, require, ignore")],
+    [
+        ({"sed": "require"}, "did you mean 'seed'"),
+        ({1: "require"}, "unknown parameter '1'"),
+        ({"seed": "demand"}, "one of adapt, require, ignore"),
+        ("require", "policy takes a mapping"),
+        ({"num_beams": "require", "beam_width": "ignore"}, "are one parameter"),
+    ],
 )
 def test_a_policy_that_is_none_is_refused(policy, said):
     with pytest.raises(LLMError, match=said):
@@ -545,7 +614,13 @@ def test_a_users_row_holds_in_place_of_the_providers():
 
 
 @pytest.mark.parametrize(
-    ("rules", "said"), [({"temprature": Native()}, "did you mean"), ({"seed": 5}, "a method apply")]
+    ("rules", "said"),
+    [
+        ({"temprature": Native()}, "did you mean"),
+        ({"seed": 5}, "a method apply"),
+        ({"seed": Native}, "a method apply"),
+        ([1], "rules takes a mapping"),
+    ],
 )
 def test_a_users_row_that_is_none_is_refused(rules, said):
     with pytest.raises(LLMError, match=said):
@@ -562,6 +637,31 @@ def test_a_model_can_be_treated_like_another():
 
     assert llm.generate("x").adjustments == ()
     assert (fake.requests[0].model, fake.requests[0].options) == ("acme-1", {"seed": 1})
+
+
+def test_a_policy_can_require_that_the_model_is_known():
+    llm = LLM(
+        "m",
+        provider=lambda: FakeProvider(rules={"model_name": Assumed("m-1")}),
+        policy={"model_name": "require"},
+    )
+
+    with pytest.raises(UnsupportedParameter, match="in no table yet; treated like m-1"):
+        llm.run("x")
+
+
+def test_a_model_cannot_be_treated_like_one_that_is_in_no_table_either():
+    with pytest.raises(UnknownModel, match="like='gpt-99' is in no table"):
+        LLM("openai:acme-1", like="gpt-99")
+
+
+def test_the_model_that_another_is_treated_like_may_be_spelt_with_its_provider():
+    plans = [
+        LLM("openai:acme-1", temperature=1.5, like=like).plan("x") for like in ("gpt-4.1", "openai:gpt-4.1")
+    ]
+
+    assert plans[0].sent[0].body["temperature"] == 1.5
+    assert plans[0] == plans[1]
 
 
 def test_the_first_family_that_fits_is_a_models_whatever_vendor_stands_before_it():
@@ -581,3 +681,27 @@ def test_the_first_family_that_fits_is_a_models_whatever_vendor_stands_before_it
     )
     assert families.rules("m-1-mini") == {"seed": Native()}
     assert families.rules("x") == {"model_name": Assumed("m-1")}
+
+
+def test_what_is_said_can_have_a_row_too():
+    class OnlyUsers:
+        def apply(self, name, value, asked):
+            others = {message.role for message in value} - {"user"}
+            verdict = "clamped" if others else "native"
+            return Applied(verdict=verdict, reason="only users speak here" if others else "")
+
+    rules = {"messages": OnlyUsers()}
+
+    assert prepared(rules).verdicts == ()
+    assert prepared(rules, [Message("system", "x"), Message("user", "y")]).adjustments == (
+        adjustment("messages", "clamped", None, reason="only users speak here"),
+    )
+
+
+def test_max_length_that_is_less_than_the_providers_shortest_answer_is_an_error():
+    rules = {"max_tokens": Native(within=(16, 1000))}
+
+    with pytest.raises(
+        InvalidParameter, match="leaves 5 tokens for an answer, and the provider's shortest takes 16"
+    ):
+        prepared(rules, max_length=45, count=Count(tokens=40, exact=True))

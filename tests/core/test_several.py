@@ -216,3 +216,60 @@ async def test_a_call_outside_a_batch_adds_up_nowhere():
         answers = await llm.abatch_run(["y"])
 
     assert answers.adjustments == ()
+
+
+@pytest.mark.anyio
+async def test_several_answers_to_many_tasks_keep_to_the_limit_of_the_batch():
+    fake = FakeProvider(pause=0.001)
+    await LLM("m", provider=lambda: fake).abatch_run(["x"] * 8, max_concurrency=2, num_return_sequences=8)
+
+    assert len(fake.requests) == 64
+    assert fake.most_running == 2
+
+
+@pytest.mark.anyio
+async def test_a_provider_that_asks_another_llm_neither_waits_for_itself_nor_counts_twice():
+    inner = LLM("inner", provider=lambda: FakeProvider(rules={}), top_k=3)
+
+    class Router(FakeProvider):
+        async def complete(self, request):
+            return await inner.agenerate(request.messages)
+
+    answers = await LLM("m", provider=lambda: Router(rules={}), seed=1).abatch_run(
+        ["x"] * 3, max_concurrency=1
+    )
+
+    assert [(tally.parameter, tally.count, tally.of) for tally in answers.adjustments] == [("seed", 3, 3)]
+
+
+@pytest.mark.anyio
+async def test_a_subclass_that_asks_twice_for_a_task_counts_it_once():
+    class Twice(LLM):
+        async def arun(self, task, **params):
+            return await super().arun(task, **params) + await super().arun(task, **params)
+
+    answers = await Twice("m", provider=lambda: FakeProvider(rules={}), seed=1).abatch_run(["x", "y"])
+
+    assert answers == ["okok", "okok"]
+    assert [(tally.count, tally.of) for tally in answers.adjustments] == [(2, 2)]
+
+
+@pytest.mark.anyio
+async def test_the_time_of_several_answers_is_that_of_all_and_has_no_first_token():
+    response = await LLM("m", provider=lambda: FakeProvider(reply="a b", pause=0.01)).agenerate(
+        "x", num_return_sequences=20
+    )
+
+    assert response.timing.first_token is None
+    assert response.timing.total >= 0.04
+
+
+@pytest.mark.anyio
+async def test_the_time_of_a_stream_of_several_is_that_of_all():
+    llm = LLM("m", provider=lambda: FakeProvider(reply="a b", pause=0.01))
+    async with llm.astream("x", num_return_sequences=2) as stream:
+        async for _ in stream:
+            pass
+
+    assert stream.response.timing.first_token < stream.response.timing.total
+    assert stream.response.timing.total >= 0.04

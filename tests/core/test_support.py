@@ -108,7 +108,7 @@ def test_a_parameter_is_tried_beside_what_gives_it_something_to_do():
 def test_under_a_table_that_holds_without_sampling_sampling_has_nothing_to_do():
     table = Table(name="greedy", model="any", params={"do_sample": False})
 
-    assert found("top_k", Native(), table=table).verdict == "inapplicable"
+    assert found("top_k", Native(), temperature=Native(), table=table).verdict == "inapplicable"
 
 
 def test_rows_see_the_parameters_that_the_table_holds_with():

@@ -1,5 +1,6 @@
 """What a caller may ask for, and what is said where it cannot be."""
 
+import copy
 import enum
 import fractions
 import math
@@ -297,6 +298,37 @@ def test_a_schema_may_be_a_class_or_what_openai_wraps_it_in(spelt):
 
 def test_any_json_may_be_said_as_openai_says_it():
     assert checked({"response_format": {"type": "json_object"}}) == {"response_format": "json"}
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        {"type": "json_schema", "json_schema": {"schema": {}, "description": "would be lost"}},
+        {"type": "json_object", "more": 1},
+        {"enum": [object()]},
+        {"const": math.nan},
+        {"const": "\ud800"},
+    ],
+)
+def test_a_schema_that_could_not_be_sent_whole_is_refused(spelt):
+    with pytest.raises(InvalidParameter, match="response_format takes"):
+        checked({"response_format": spelt})
+
+
+@pytest.mark.parametrize("value", [object(), math.inf, "\ud800", {1, 2}])
+def test_options_that_are_no_json_are_refused(value):
+    with pytest.raises(InvalidParameter, match="provider_options takes"):
+        checked({"provider_options": {"openai": {"x": value}}})
+
+
+def test_a_callers_own_objects_can_change_without_the_llms_parameters():
+    own = {"openai": {"metadata": {"a": 1}}}
+    llm = LLM("m", provider=FakeProvider, provider_options=own, logit_bias={1: 2})
+    own["openai"]["metadata"]["a"] = 2
+    llm.logit_bias["x"] = "y"
+    copy.deepcopy(llm).provider_options["openai"]["metadata"]["a"] = 3
+
+    assert llm.parameters == {"provider_options": {"openai": {"metadata": {"a": 1}}}, "logit_bias": {1: 2}}
 
 
 def test_a_class_of_a_model_is_no_parameter_but_its_schema():

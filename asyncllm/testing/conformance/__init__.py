@@ -35,10 +35,13 @@ from importlib.util import find_spec
 from ._answers import Answers, HTTPAnswers
 from ._expect import expect
 from ._failures import Failures
+from ._keys import Keys
 from ._leaving import HTTPLeaving, Leaving
 from ._leftovers import HTTPLeftovers, Leftovers
 from ._loops import Loops
 from ._secrets import HTTPSecrets, Secrets
+from ._several import Several
+from ._shapes import Shapes
 from ._statuses import Statuses
 from ._tables import HTTPTables, Tables
 
@@ -67,12 +70,23 @@ class ProviderConformance(Tables, Answers, Leaving, Loops, Secrets, Leftovers):
 
 
 class HTTPConformance(
-    HTTPTables, HTTPAnswers, HTTPLeaving, HTTPSecrets, HTTPLeftovers, Statuses, Failures, ProviderConformance
+    HTTPTables,
+    HTTPAnswers,
+    Several,
+    HTTPLeaving,
+    Keys,
+    HTTPSecrets,
+    HTTPLeftovers,
+    Statuses,
+    Shapes,
+    Failures,
+    ProviderConformance,
 ):
     """
     What a provider that speaks HTTP has to be besides: say what its vendor's server sends.
 
     ``settings(url)`` leads it to the scripted server, ``answer(text)`` and ``stream(*pieces)`` are
     what that sends for an answer, whole and streamed; ``error(status, message)`` and
-    ``is_stream(request)`` are there to be replaced.
+    ``is_stream(request)`` are there to be replaced, and ``answers(*texts, stream)``
+    where a call returns several.
     """

@@ -8,12 +8,13 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from asyncllm.provider import Response
+from asyncllm.provider import Provider, Response
 from asyncllm.testing._reply import Recorded, Reply
 from asyncllm.testing._server import ScriptedServer
 
-from ._expect import described, expect, expect_none, outcome
-from ._subject import MODES, PIECES, HTTPSubject, Make, Subject
+from ._expect import described, expect, expect_none, fail, led_to, outcome
+from ._served import HTTPSubject
+from ._subject import MODES, PIECES, Make, Subject
 
 TOLD_BY = ("text", "finish_reason", "matched_stop", "usage", "model", "request_id")
 """What an answer tells, streamed or not."""
@@ -23,7 +24,7 @@ APART = "one instance serves many calls at a time: keep what belongs to a call o
 def answered(got: Response | Exception) -> Response:
     """Return the answer that *got* has to be."""
     if isinstance(got, Exception):
-        pytest.fail(f"an ordinary call fails with {described(got)}; see its cause", pytrace=True)
+        fail(f"an ordinary call fails with {described(got)}; what led to it:", list(led_to(got)))
     return got
 
 
@@ -91,6 +92,15 @@ class HTTPAnswers(Answers, HTTPSubject):
             text == "".join(PIECES),
             f"the server said {''.join(PIECES)!r}, and the answer is {text!r}: decode only whole events, "
             "and strip nothing",
+        )
+
+    async def test_who_reads_a_stream_has_asked_for_one(self, server: ScriptedServer, make: Make) -> None:
+        async with make() as llm:
+            answered(await outcome(llm, "stream"))
+        expect(
+            self.provider.stream is Provider.stream or self.is_stream(server.requests[-1]),
+            "a stream is wanted, and a whole answer was asked for: let body(…, stream=True) ask for a stream; "
+            'where your server tells by something else than "stream": true, replace is_stream()',
         )
 
     @pytest.mark.parametrize("mode", MODES)

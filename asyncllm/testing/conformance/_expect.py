@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import pytest
 
@@ -18,11 +20,15 @@ MOST = 12
 
 def expect_none(problems: Iterable[str], advice: str) -> None:
     """Fail with all of *problems*, if there are any, and *advice*."""
-    found = list(dict.fromkeys(problems))
-    if found:
-        more = [f"… and {len(found) - MOST} more"] if len(found) > MOST else []
-        lines = "".join(f"\n  - {problem}" for problem in [*found[:MOST], *more])
-        pytest.fail(f"{advice}{lines}", pytrace=False)
+    if found := list(dict.fromkeys(problems)):
+        fail(advice, found)
+
+
+def fail(advice: str, problems: Sequence[str]) -> NoReturn:
+    """Fail with *advice*, and as many of *problems* as anybody reads."""
+    more = [f"… and {len(problems) - MOST} more"] if len(problems) > MOST else []
+    lines = "".join(f"\n  - {problem}" for problem in [*problems[:MOST], *more])
+    pytest.fail(f"{advice}{lines}", pytrace=False)
 
 
 def expect(holds: object, advice: str) -> None:
@@ -59,7 +65,7 @@ def as_an_error(got: Response | Exception, kind: type[ProviderError] = ProviderE
     if isinstance(got, Response):
         return f"the answer {got.text!r} came, in place of {kind.__name__}"
     if not isinstance(got, LLMError):
-        return f"the raw {described(got)}, in place of {kind.__name__}: give it a row in `errors`"
+        return f"the raw {_raised(got)}, in place of {kind.__name__}: give it a row in `errors`"
     return None if isinstance(got, kind) else f"{described(got)}, in place of {kind.__name__}"
 
 
@@ -70,6 +76,21 @@ def as_whole(got: Response | Exception, text: str) -> str | None:
     return None if got.text == text else f"{got.text!r} passed for the whole answer, which is {text!r}"
 
 
+def led_to(error: BaseException) -> Iterator[str]:
+    """Yield *error* and what led to it: each with where it was raised, and what it could not read."""
+    seen: BaseException | None = error
+    while seen is not None:
+        unread: Any = getattr(seen, "doc", None) or getattr(seen, "object", None)
+        yield _raised(seen) + (f", of {unread!r:.500}" if unread else "")
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+
+
 def described(error: BaseException) -> str:
     """Return the kind of *error* and its first line."""
     return f"{type(error).__name__}({(str(error).splitlines() or [''])[0][:200]!r})"
+
+
+def _raised(error: BaseException) -> str:
+    """Return *error*, described, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return described(error) + (f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else "")

@@ -14,7 +14,8 @@ from asyncllm.testing._server import ScriptedServer
 
 from ._expect import as_an_error, as_whole, expect, expect_none, outcome
 from ._rubbish import NO_ANSWERS, spoilt
-from ._subject import MODES, PIECES, HTTPSubject
+from ._served import HTTPSubject
+from ._subject import MODES, PIECES
 
 WHOLE = "".join(PIECES)
 SOON = 0.3

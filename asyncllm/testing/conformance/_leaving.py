@@ -11,7 +11,8 @@ from asyncllm.testing._server import ScriptedServer
 
 from ._answers import answered
 from ._expect import TASK, eventually, expect, outcome
-from ._subject import MODES, HTTPSubject, Make, Subject
+from ._served import HTTPSubject
+from ._subject import MODES, Make, Subject
 
 ENDS = (
     "the provider's side goes on after the caller has left: write stream() as an @asynccontextmanager that "

@@ -19,7 +19,8 @@ from asyncllm.testing._reply import Reply
 from asyncllm.testing._server import ScriptedServer
 
 from ._expect import TASK, eventually, expect, expect_none, outcome
-from ._subject import BACKENDS, MODES, HTTPSubject, Make, Subject
+from ._served import HTTPSubject
+from ._subject import BACKENDS, MODES, Make, Subject
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from asyncllm.errors import SHORTEST_SECRET
 from asyncllm.provider import Response
 from asyncllm.testing._reply import Reply
 from asyncllm.testing._server import ScriptedServer
 
-from ._expect import as_an_error, described, expect, expect_none, outcome
-from ._subject import MODES, HTTPSubject, Make, Subject, texts
+from ._expect import as_an_error, described, expect_none, outcome
+from ._served import HTTPSubject
+from ._subject import MODES, Make, Subject
 
 SECRET_ENDINGS = ("api_key", "password", "secret", "auth_token", "access_token")
 HIDE = "name the setting in secret_settings, and return its value from secrets()"
@@ -62,28 +62,6 @@ class Secrets(Subject):
 
 class HTTPSecrets(Secrets, HTTPSubject):
     """Nobody sees a key, whatever the server does with it."""
-
-    def test_a_key_is_tried(self) -> None:
-        missing = {"api_key"} & self.taken.keys() - self.settings(self.nowhere).keys()
-        expect(
-            not missing, "let settings() return an api_key, so that it can be looked for where it must not be"
-        )
-        short = [secret for secret in self.secrets() if len(secret) < SHORTEST_SECRET]
-        expect_none(
-            short, f"these made-up secrets are too short to be taken for some: {SHORTEST_SECRET} and more"
-        )
-
-    @pytest.mark.anyio
-    async def test_the_key_reaches_the_server(self, server: ScriptedServer) -> None:
-        server.reply(self.error(400, "No."))
-        async with self.llm(server.url) as llm:
-            await outcome(llm, "complete")
-        got = "\n".join([str(request.path) + str(dict(request.headers)) for request in server.requests])
-        got += "\n".join(text for request in server.requests for text in texts(request.body))
-        expect_none(
-            (secret for secret in self.secrets() if secret not in got),
-            "these never reach the server, so they are tried in vain: is the setting still of use?",
-        )
 
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.anyio

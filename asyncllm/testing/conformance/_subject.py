@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, cast
 
@@ -11,8 +10,6 @@ import pytest
 
 from asyncllm import LLM, Retry
 from asyncllm.provider import Params, Provider, Table
-from asyncllm.testing._reply import Recorded, Reply
-from asyncllm.testing._server import ScriptedServer
 
 BACKENDS = ("asyncio", "trio")
 MODES = ("complete", "stream")
@@ -73,7 +70,7 @@ class Subject:
         return self.provider(**{**given, **(table.settings if table else {}), **here})
 
     def llm(self, url: str, **given: Any) -> LLM:
-        """Return an LLM that speaks with the provider and asks only once."""
+        """Return an LLM that speaks with the provider and asks only once; *given* wins over the settings."""
         asked: dict[str, Any] = {"retry": ONCE, **self.params, **self.settings(url), **given}
         return LLM(self.model or self.tables[0].model, provider=self.provider, **asked)
 
@@ -97,57 +94,12 @@ class Subject:
         return inspect.signature(self.provider).parameters
 
 
-class HTTPSubject(Subject, ABC):
-    """A provider that speaks HTTP, and what its server says."""
-
-    nowhere = "http://127.0.0.1:9"
-
-    @abstractmethod
-    def settings(self, url: str) -> Mapping[str, Any]: ...
-
-    @abstractmethod
-    def answer(self, text: str) -> Reply:
-        """Return what the vendor's server sends for a whole answer that says *text*."""
-
-    @abstractmethod
-    def stream(self, *pieces: str) -> Reply:
-        """Return what it streams for an answer in *pieces*: one event or line for each, and more around."""
-
-    def error(self, status: int, message: str) -> Reply:
-        """Return the error that it sends with *status*."""
-        return Reply(status=status, json={"error": {"message": message}})
-
-    def is_stream(self, request: Recorded) -> bool:
-        """Say whether *request* asks for a stream; by default where its body says ``"stream": true``."""
-        body: Any = request.body
-        return isinstance(body, Mapping) and bool(cast("Mapping[str, Any]", body).get("stream"))
-
-    def says(self, request: Recorded, *pieces: str) -> Reply:
-        """Return the answer to *request*, streamed or not, as it asks."""
-        return self.stream(*pieces) if self.is_stream(request) else self.answer("".join(pieces))
-
-    @pytest.fixture
-    def server(self) -> Iterator[ScriptedServer]:
-        """Return the vendor's server, which answers until it is told otherwise."""
-        with ScriptedServer() as server:
-            yield server
-
-    @pytest.fixture
-    def make(self, server: ScriptedServer) -> Make:
-        def make(**given: Any) -> LLM:
-            return self.llm(server.url, **given)
-
-        server.reply(lambda request: self.says(request, *PIECES))
-        return make
-
-
 def texts(value: object) -> Iterator[str]:
-    """Yield every text within *value*."""
+    """Yield every text within *value*; names are none."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for key, inner in cast("Mapping[object, object]", value).items():
-            yield from texts(key)
+        for inner in cast("Mapping[object, object]", value).values():
             yield from texts(inner)
     elif isinstance(value, list | tuple):
         for inner in cast("Sequence[object]", value):

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import anyio
 import pytest
 
-from asyncllm._policy import NAMES
+from asyncllm._policy import ROWS
+from asyncllm._vocabulary import unknown
+from asyncllm.http import HTTPProvider
 from asyncllm.provider import Provider, Request, Table
 from asyncllm.rules import Rule
 from asyncllm.testing._reply import Recorded
 from asyncllm.testing._server import ScriptedServer
 
 from ._expect import expect, expect_none
-from ._subject import MODES, HTTPSubject, Subject
+from ._served import HTTPSubject
+from ._subject import MODES, Subject
 from ._trials import Trial, leaves, paths, trials
 
 TOLD = (
@@ -47,7 +50,7 @@ class Tables(Subject):
 
     def test_every_row_is_for_a_parameter(self, table: Table) -> None:
         rows = cast("Mapping[str, object]", self.made(table).rules(table.model, table.params))
-        strange = [f"{name!r} is no parameter" for name in rows if name not in NAMES]
+        strange = [str(unknown(name, ROWS)) for name in rows if name not in ROWS]
         mute = [f"{name}: {row!r} has no apply()" for name, row in rows.items() if not isinstance(row, Rule)]
         expect_none([*strange, *mute], "rules() returns a table from canonical parameters to rows")
 
@@ -68,13 +71,24 @@ class Tables(Subject):
                 wire = provider.wire(trial.request)
                 body, before = _plain(wire.body), _plain(provider.wire(trial.without.request).body)
                 yield from trial.unkept(body, wire.headers, before)
-                yield from trial.uncalled_for(body, known)
+                yield from trial.uncalled_for(body, known, before)
 
         expect_none(problems(), KEPT)
 
 
 class HTTPTables(Tables, HTTPSubject):
     """What the tables promise is what a server gets."""
+
+    def test_every_surface_says_where_its_requests_go(self, table: Table) -> None:
+        provider = self.made(table)
+        if not isinstance(provider, HTTPProvider):
+            return
+
+        surface = provider.surface(next(iter(_sound(provider, table))).request)
+        expect(
+            str(getattr(surface, "path", "")).startswith("/"),
+            f'{type(surface).__name__} has no path: state where its requests go, as in path = "/v1/speak"',
+        )
 
     @pytest.mark.parametrize("mode", MODES)
     def test_every_rule_is_kept_on_the_wire(self, table: Table, mode: str, server: ScriptedServer) -> None:
@@ -86,13 +100,13 @@ class HTTPTables(Tables, HTTPSubject):
         known = paths(tried)
 
         def problems() -> Iterator[str]:
-            pairs = zip(got[::2], got[1::2], strict=True)
-            for trial, (before, after) in zip(tried, pairs, strict=True):
+            for trial in tried:
+                before, after = got[repr(trial.without.request)], got[repr(trial.request)]
                 if after is None or before is None:
                     yield f"{trial.name}: nothing was sent"
                     continue
                 yield from trial.unkept(after.body, after.headers, before.body)
-                yield from trial.uncalled_for(after.body, known)
+                yield from trial.uncalled_for(after.body, known, before.body)
                 if mode == "complete":
                     yield from _planned(provider, trial.request, after)
 
@@ -100,17 +114,17 @@ class HTTPTables(Tables, HTTPSubject):
 
 
 async def _exchanged(
-    provider: Provider, server: ScriptedServer, mode: str, requests: list[Request]
-) -> list[Recorded | None]:
-    """Send each of *requests* and return what the server got of it."""
-    got: list[Recorded | None] = []
+    provider: Provider, server: ScriptedServer, mode: str, requests: Iterable[Request]
+) -> Mapping[str, Recorded | None]:
+    """Send each of *requests*, those alike once; return what the server got, by the request in print."""
+    got: dict[str, Recorded | None] = {}
     async with AsyncExitStack() as stack:
         await provider.aopen()
         stack.push_async_callback(provider.aclose)
-        for request in requests:
+        for spelt, request in {repr(request): request for request in requests}.items():
             before = len(server.requests)
             await _refused(provider, mode, request)
-            got.append(next(iter(server.requests[before:]), None))
+            got[spelt] = next(iter(server.requests[before:]), None)
     return got
 
 

@@ -75,14 +75,19 @@ class Trial:
         if self._is_lost and sent != sent_without:
             yield f"{self.name}: its row brought nothing, but the body is another than without it"
 
-    def uncalled_for(self, sent: Any, known: frozenset[Path]) -> Iterator[str]:
+    def uncalled_for(self, sent: Any, known: frozenset[Path], sent_without: Any) -> Iterator[str]:
         """Yield what was *sent* though nobody asked for it: *known* is what parameters can become."""
-        options = self.options
-        for path, value in leaves(sent).items():
-            if value is None and path not in options:
+        says_the_same = self.request.messages == self.without.request.messages
+        found, before, options = leaves(sent), leaves(sent_without), self.options
+        for path, value in found.items():
+            if path in options:
+                continue
+            if value is None:
                 yield f"{_spelt(path)} is sent as null: leave out what is not set"
-            elif path not in options and (path in known or path[-1:] == (self.name,)):
+            elif path in known or path[-1:] == (self.name,):
                 yield f"{_spelt(path)} is sent ({value!r}) though no row brought it"
+            elif says_the_same and before.get(path) != value:
+                yield f"{_spelt(path)} is sent ({value!r}) beside {self.name}, whose row did not bring it"
 
     @property
     def options(self) -> dict[Path, Any]:
@@ -103,8 +108,8 @@ def trials(provider: Provider, table: Table) -> Iterator[Trial | str]:
     for name, sample in SAMPLES.items():
         beside = _beside(name, sample, table)
         try:
-            without = _prepared(provider, table, beside)
-            yield Trial(name, _prepared(provider, table, {**beside, name: sample}), without)
+            without = prepared(provider, table, beside)
+            yield Trial(name, prepared(provider, table, {**beside, name: sample}), without)
         except InvalidParameter:
             continue  # It contradicts what the table holds under: nobody can ask for both.
         except Exception as error:  # noqa: BLE001  # a row is the author's own code
@@ -137,7 +142,9 @@ def _beside(name: str, sample: Any, table: Table) -> dict[str, Any]:
     return {key: value for key, value in {**useful, **table.params}.items() if key != name}
 
 
-def _prepared(provider: Provider, table: Table, asked: Mapping[str, Any]) -> Prepared:
+def prepared(provider: Provider, table: Table, asked: Mapping[str, Any]) -> Prepared:
+    """Return the call that asks for *asked* under *table*."""
+
     def rulebook(given: Mapping[str, Any]) -> Any:
         return provider.rules(table.model, cast("Params", given))
 
