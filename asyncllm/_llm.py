@@ -15,6 +15,7 @@ import anyio
 from ._ask import answer, begin, count
 from ._batch import map_bounded
 from ._deadline import Deadline
+from ._finish import finished
 from ._kinds import Whole
 from ._loop import CLOSING, PerLoop
 from ._plan import Plan
@@ -406,17 +407,14 @@ class LLM(Specified):
         """Add to *response* what only the core knows."""
         adjustments = self._policies.reported(call.verdicts)
         Batch.count(self, adjustments)
-        total, first = time.perf_counter() - began, None
-        if response.timing is not None and response.timing.first_token is not None:
-            first = total - response.timing.total + response.timing.first_token
-        return replace(
+        return finished(
             response,
-            choices=response.choices[: call.kept],
-            timing=Timing(total=total, first_token=first),
-            adjustments=adjustments,
+            call,
+            began=began,
             attempts=attempts,
+            adjustments=adjustments,
             provider=self._provider_name,
-            model=response.model or self._model,
+            model=self._model,
         )
 
 

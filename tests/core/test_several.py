@@ -114,6 +114,17 @@ async def test_several_texts_of_one_answer_are_told_apart():
 
 
 @pytest.mark.anyio
+async def test_a_server_that_returns_fewer_texts_than_it_was_asked_for_is_told_of():
+    provider = Several(Delta(text="a", index=0), end(0))
+    response = await LLM("m", provider=lambda: provider).agenerate("x", num_return_sequences=3)
+
+    assert response.texts == ("a",)
+    assert [str(each) for each in response.adjustments] == [
+        "clamped num_return_sequences (3 -> 1): the server returned fewer"
+    ]
+
+
+@pytest.mark.anyio
 async def test_a_stop_token_ends_each_text_by_itself_and_the_call_with_the_last():
     provider = Several(
         Delta(text="one ##", index=0),
