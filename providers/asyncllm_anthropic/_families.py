@@ -8,6 +8,7 @@ API's error messages.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from asyncllm.rules import (
@@ -25,7 +26,8 @@ from asyncllm.rules import (
     bare,
 )
 
-from ._rows import Formatted
+from ._conversation import Conversation
+from ._rows import Formatted, Mind
 from ._sampling import no_sampling, sampling
 from ._thinking import (
     ALL_LEVELS,
@@ -38,7 +40,6 @@ from ._thinking import (
     budget,
     effort,
     no_budget,
-    unless_thinking,
     up_to_high,
     waking,
 )
@@ -46,13 +47,17 @@ from ._thinking import (
 _NO_PENALTIES = "Claude has no penalties"
 _NO_BEAMS = "Claude has no beam search"
 _NO_IDS = "Claude's tokens are not known by number"
-_LAST_WORD = "the last word before Claude's answer is the user's"
-_USER = Roles(("user",), _LAST_WORD)
-# To begin the answer oneself goes neither with thinking nor with a schema.
-_PREFILL = unless_thinking(
-    When("response_format", (None,), Roles(("user", "assistant"), _LAST_WORD), _USER), _USER, by_effort=False
+_NOBODY_ELSE = Roles(
+    ("user",), "a text alone is the user's; from Claude 4.6 on, nobody else begins the answer"
+)
+_PREFILL = Roles(
+    ("user",),
+    "a text alone is the user's; to begin Claude's answer, end a conversation with an assistant's message",
 )
 _NO_SCHEMA = Unsupported("Claude answers in JSON only by a schema: give one")
+# By most accounts, Sonnet 5 too refuses system messages within a conversation.
+_BEFORE = Conversation(inline=False)
+_SUFFIX = re.compile(r"(-v\d+|-latest|@latest|@default)?(:.*)?$")
 
 
 def _is_visible(stop: str) -> bool:
@@ -76,8 +81,9 @@ _EVERY: Rules = {
     "stop_token":         StopTokens("stop_sequences", takes=_is_visible,
                                      reason="Anthropic refuses one that is only white space"),
     "system_prompt":      Leading("system"),
-    "role":               _USER,
+    "role":               _NOBODY_ELSE,
     "response_format":    When("response_format", ("json",), _NO_SCHEMA, otherwise=Formatted()),
+    "messages":           Conversation(inline=True),
 }  # fmt: skip
 
 
@@ -91,24 +97,30 @@ def _family(*models: str, most: int, **rows: Rule) -> Family:
 @cache
 def families(version: str | None) -> Families:
     """Return what each family takes under *version* of the API; None asks for the one that is needed."""
-    woken_by_budget = sampling(version, by_effort=False)
-    woken_by_effort = sampling(version, by_effort=True)
+    by_budget = Mind(max_tokens=64_000)
+    by_either = Mind(max_tokens=128_000, by_effort=True)
+    by_effort = Mind(by_effort=True)
     # The first pattern that fits decides.
     of = {
         "4.5":        _family("claude-haiku-4-5*", "claude-sonnet-4-5*", most=64_000,
-                              reasoning_effort=effort(NO_EFFORT), thinking_budget=budget(64_000),
-                              role=_PREFILL, **woken_by_budget),
+                              reasoning_effort=effort(NO_EFFORT), thinking_budget=budget(by_budget),
+                              role=_PREFILL, messages=_BEFORE, **sampling(version, by_budget)),
         "opus-4.5":   _family("claude-opus-4-5*", most=64_000,
-                              reasoning_effort=effort(UP_TO_HIGH), thinking_budget=budget(64_000),
-                              role=_PREFILL, **woken_by_budget),
+                              reasoning_effort=effort(UP_TO_HIGH), thinking_budget=budget(by_budget),
+                              role=_PREFILL, messages=_BEFORE, **sampling(version, by_budget)),
         "4.6":        _family("claude-opus-4-6*", "claude-sonnet-4-6*", most=128_000,
-                              reasoning_effort=effort(waking(AND_MAX)), thinking_budget=budget(128_000),
-                              **woken_by_effort),
-        "4.8":        _family("claude-opus-4-8*", "claude-opus-4-7*", most=128_000,
-                              reasoning_effort=effort(waking(ALL_LEVELS)),
+                              reasoning_effort=effort(waking(AND_MAX, by_either)),
+                              thinking_budget=budget(by_either),
+                              messages=_BEFORE, **sampling(version, by_either)),
+        "4.7":        _family("claude-opus-4-7*", most=128_000,
+                              reasoning_effort=effort(waking(ALL_LEVELS, by_effort)),
+                              thinking_budget=no_budget(DISABLED), messages=_BEFORE),
+        "4.8":        _family("claude-opus-4-8*", most=128_000,
+                              reasoning_effort=effort(waking(ALL_LEVELS, by_effort)),
                               thinking_budget=no_budget(DISABLED)),
         "sonnet-5":   _family("claude-sonnet-5", "claude-sonnet-5[-@]20*", most=128_000,
-                              reasoning_effort=effort(ALL_LEVELS), thinking_budget=no_budget(DISABLED)),
+                              reasoning_effort=effort(ALL_LEVELS), thinking_budget=no_budget(DISABLED),
+                              messages=_BEFORE),
         "5":          _family("claude-opus-5", "claude-opus-5[-@]20*", "claude-haiku-5-5*", most=128_000,
                               reasoning_effort=effort(ALL_LEVELS),
                               thinking_budget=no_budget(up_to_high(DISABLED))),
@@ -122,5 +134,10 @@ def families(version: str | None) -> Families:
 
 
 def _dashed(model: str) -> str:
-    """Return the bare name of *model* as Anthropic writes it: gateways write claude-opus-4.5."""
-    return bare(model).replace(".", "-")
+    """
+    Return the bare name of *model* as Anthropic writes it.
+
+    Gateways write claude-opus-4.5, and Bedrock us.anthropic.claude-opus-4-5-20251101-v1:0.
+    """
+    name = bare(model).replace(".", "-").rpartition("anthropic-")[2]
+    return _SUFFIX.sub("", name, count=1)

@@ -9,9 +9,10 @@ import msgspec
 
 from asyncllm import http
 from asyncllm.errors import ErrorTable, InvalidTask, UnexpectedResponse, failure
-from asyncllm.provider import Choice, Delta, Message, Request, Response
+from asyncllm.provider import Choice, Delta, Request, Response
 
 from ._answers import EventDelta, WireError, WireUsage, answer_decoder, counts, event_decoder, finish_reason
+from ._conversation import conversation
 
 COUNTED = (
     "model", "messages", "system", "tools", "tool_choice",
@@ -39,17 +40,17 @@ class Messages(http.Surface):
         return msgspec.json.encode({name: fields[name] for name in COUNTED if name in fields})
 
     def _fields(self, request: Request) -> dict[str, Any]:
-        """Return *request* as JSON's values; system messages, wherever they stand, go into its ``system``."""
-        system = [message.text for message in request.messages if _is_system(message)]
-        turns = [message for message in request.messages if not _is_system(message)]
-        if not turns:
+        """Return *request* as JSON's values."""
+        # Where there are system messages within the conversation, their row has said so.
+        said = conversation(request.messages, inline="messages" in request.options)
+        if not said.turns:
             raise InvalidTask(
                 "Anthropic wants at least one message of the user's; there are only system messages"
             )
 
-        fields: dict[str, Any] = {"model": request.model, "messages": [_message(turn) for turn in turns]}
-        if system:
-            fields["system"] = "\n\n".join(system)
+        fields: dict[str, Any] = {"model": request.model, "messages": said.turns}
+        if said.system:
+            fields["system"] = "\n\n".join(said.system)
         return fields | dict(request.options)
 
     def response(self, content: bytes, request_id: str | None) -> Response:
@@ -119,11 +120,3 @@ def _error(sent: WireError | str, errors: ErrorTable, request_id: str | None) ->
     error = WireError(message=sent) if isinstance(sent, str) else sent
     message = error.message or error.type or "the answer is an error"
     return failure(message, table=errors, code=error.type, request_id=request_id)
-
-
-def _is_system(message: Message) -> bool:
-    return message.role in {"system", "developer"}
-
-
-def _message(message: Message) -> dict[str, str]:
-    return {"role": message.role, "content": message.text}

@@ -12,7 +12,7 @@ from math import inf
 
 from asyncllm.rules import Native, Rule, Rules, Unsupported, With, exclusive
 
-from ._thinking import unless_thinking
+from ._rows import Mind, Where
 
 VERSION_HEADER = "anthropic-version"
 LATEST_VERSION = "2026-10-21"
@@ -29,14 +29,14 @@ def no_sampling(reason: str) -> Rules:
     }  # fmt: skip
 
 
-def sampling(version: str | None, *, by_effort: bool) -> Rules:
+def sampling(version: str | None, mind: Mind) -> Rules:
     """
     Return the rows of sampling for a model that takes it.
 
     Args:
         version: The version of the API; None asks for the one that is needed, where it is.
 
-        by_effort: Whether an effort makes the model think; otherwise only a budget does.
+        mind: What makes the model think.
     """
     if version is not None and version > SAMPLING_VERSION:
         return no_sampling(f"versions of the API after {SAMPLING_VERSION} take no sampling parameters")
@@ -50,7 +50,7 @@ def sampling(version: str | None, *, by_effort: bool) -> Rules:
         "top_p":       exclusive("temperature", Native(within=(0, 1))),
         "top_k":       Native(within=(0, inf)),
     }  # fmt: skip
-    rows = {name: unless_thinking(row, awake[name], by_effort=by_effort) for name, row in asleep.items()}
+    rows: Rules = {name: Where(mind.is_awake, awake[name], otherwise=row) for name, row in asleep.items()}
     return rows if version else {name: _with_version(row) for name, row in rows.items()}
 
 

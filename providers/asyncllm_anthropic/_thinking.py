@@ -13,7 +13,7 @@ from typing import Any
 
 from asyncllm.rules import Inapplicable, Nearest, Renamed, Rule, Unsupported, When, With
 
-from ._rows import Budget
+from ._rows import Budget, Mind, Where
 
 
 def _told(kind: str) -> Rule:
@@ -42,20 +42,20 @@ def effort(levels: Rule, *, off: Rule = DISABLED) -> Rule:
     return When("reasoning_effort", ("none",), off, otherwise=levels)
 
 
-def waking(levels: Rule) -> Rule:
-    """Return *levels* for a model that thinks only when told to: then an effort tells it."""
+def waking(levels: Rule, mind: Mind) -> Rule:
+    """Return *levels* for a model that thinks only when told to: an effort tells it where no budget does."""
     adaptive = With(
         rule=levels,
         options={"thinking": {"type": "adaptive"}},
         reason="this model thinks only when it is told to",
     )
-    return When("thinking_budget", (None,), adaptive, otherwise=levels)
+    return Where(mind.is_woken, adaptive, otherwise=levels)
 
 
-def budget(most: int) -> Rule:
-    """Return the row of ``thinking_budget`` for a model that takes one, and answers *most* tokens."""
+def budget(mind: Mind) -> Rule:
+    """Return the row of ``thinking_budget`` for a model that takes one."""
     idle = Inapplicable("with reasoning_effort='none' there is no thinking to limit")
-    limited = When("reasoning_effort", ("none",), idle, otherwise=Budget(most))
+    limited = When("reasoning_effort", ("none",), idle, otherwise=Budget(mind))
     return When("thinking_budget", (0,), DISABLED, otherwise=limited)
 
 
@@ -65,22 +65,10 @@ def no_budget(off: Rule) -> Rule:
 
 
 def up_to_high(off: Rule) -> Rule:
-    """Return *off* for a model that can be kept from thinking only at an effort of high or less."""
+    """
+    Return *off* for a model that can be kept from thinking only at an effort of high or less.
+
+    Anthropic says so of Opus 5, of Haiku 5.5, and of Sonnet 5.5 with its between_tools.
+    """
     always = Unsupported("with reasoning_effort='xhigh' or 'max' this model always thinks")
     return When("reasoning_effort", ("xhigh", "max"), always, otherwise=off)
-
-
-def unless_thinking(rule: Rule, otherwise: Rule, *, by_effort: bool) -> Rule:
-    """
-    Return *rule* for as long as the model does not think.
-
-    Args:
-        rule: The row that holds then.
-
-        otherwise: The row that holds while it thinks.
-
-        by_effort: Whether an effort makes the model think; otherwise only a budget does.
-    """
-    unlimited = When("reasoning_effort", (None, "none"), rule, otherwise) if by_effort else rule
-    limited = When("reasoning_effort", ("none",), rule, otherwise)
-    return When("thinking_budget", (0,), rule, When("thinking_budget", (None,), unlimited, limited))

@@ -57,6 +57,20 @@ async def test_what_is_counted_is_the_prompt_under_the_same_version(llm, server)
 
 
 @pytest.mark.anyio
+async def test_what_the_system_says_within_a_conversation_is_counted_there(server):
+    server.reply(Reply(json={"input_tokens": 70}))
+    server.reply(anthropic_answer("Red."))
+    task = [{"role": "user", "content": "Colours?"}, {"role": "system", "content": "Be brief."}]
+
+    async with LLM("anthropic:claude-opus-4-8", base_url=server.url, api_key="sk-made-up") as llm:
+        await llm.arun(task, max_length=5000)
+
+    counted, asked = server.requests
+    assert counted.body["messages"] == asked.body["messages"] == task
+    assert "system" not in counted.body
+
+
+@pytest.mark.anyio
 async def test_a_budget_for_thinking_fits_what_the_prompt_leaves(llm, server):
     server.reply(Reply(json={"input_tokens": 70}))
     server.reply(anthropic_answer("Red."))

@@ -97,6 +97,14 @@ def test_a_model_without_levels_of_effort_is_said_to_have_none():
         ("claude-opus-5", {"thinking_budget": 0, "reasoning_effort": "xhigh"}, None),
         ("claude-sonnet-5-5", {"thinking_budget": 0}, BETWEEN_TOOLS),
         ("claude-sonnet-5-5", {"thinking_budget": 0, "reasoning_effort": "max"}, None),
+        ("claude-haiku-5-5", {"thinking_budget": 0, "reasoning_effort": "high"}, DISABLED),
+        ("claude-haiku-5-5", {"thinking_budget": 0, "reasoning_effort": "max"}, None),
+        (
+            "claude-opus-4-6",
+            {"thinking_budget": 2048, "max_tokens": 900, "reasoning_effort": "low"},
+            ADAPTIVE,
+        ),
+        ("claude-opus-4-8", {"thinking_budget": 2048, "reasoning_effort": "low"}, ADAPTIVE),
         ("claude-opus-5-5", {"thinking_budget": 0}, None),
     ],
 )
@@ -185,12 +193,30 @@ def test_a_model_that_thinks_is_not_asked_to_sample(model, thinking):
         ("claude-opus-4-5", {"thinking_budget": 2048, "reasoning_effort": "none"}),
         ("claude-opus-4-6", {"reasoning_effort": "none"}),
         ("claude-opus-4-6", {"reasoning_effort": "high", "thinking_budget": 0}),
+        ("claude-haiku-4-5", {"thinking_budget": 2048, "max_tokens": 500}),
+        ("claude-opus-4-6", {"thinking_budget": 2048, "max_tokens": 900}),
     ],
 )
 def test_a_model_that_does_not_think_samples(model, unthinking):
     assert (
         body(model, temperature=0.7, top_k=5, **unthinking).items()
         >= {"temperature": 0.7, "top_k": 5}.items()
+    )
+
+
+def test_a_budget_for_which_there_is_no_room_is_all_that_is_lost():
+    lost, besides = adjustments("claude-haiku-4-5", thinking_budget=2048, max_tokens=500, temperature=0.5)
+
+    assert lost == "dropped thinking_budget (2048): Anthropic takes 1024 at least, and less than max_tokens"
+    assert besides.startswith("translated anthropic-version")
+
+
+def test_how_to_think_said_in_anthropics_own_words_wins_whole():
+    own = {"anthropic": {"thinking": DISABLED}}
+
+    assert body("claude-haiku-4-5", thinking_budget=2048, provider_options=own)["thinking"] == DISABLED
+    assert adjustments("claude-haiku-4-5", thinking_budget=2048, provider_options=own)[0].startswith(
+        "dropped thinking_budget (2048)"
     )
 
 

@@ -94,6 +94,12 @@ def test_strict_lets_the_version_be_chosen(server, settings):
     [
         ("anthropic/claude-sonnet-4.5", True, True),
         ("claude-opus-4-5@20251101", True, True),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", True, True),
+        ("bedrock/eu.anthropic.claude-opus-4-6-v1", True, True),
+        ("claude-sonnet-4-5-latest", True, True),
+        ("anthropic.claude-opus-5-20260801-v1:0", False, True),
+        ("claude-sonnet-5-latest", False, True),
+        ("claude-opus-5@default", False, True),
         ("claude-opus-5-20260801", False, True),
         ("claude-opus-5-7", False, False),
         ("claude-saga-1", False, False),
