@@ -26,7 +26,7 @@ from asyncllm.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from asyncllm.provider import Count, Delta, Params, Request, Table, estimated
+from asyncllm.provider import Count, Delta, Params, Request, Table, Wire, estimated
 from asyncllm.rules import Rules
 
 from ._chat import Chat
@@ -36,13 +36,18 @@ from ._dialects import DIALECTS, SERVERS, Dialect, dialect_of
 from ._families import is_only_in_responses
 from ._responses import Responses
 from ._responses_rules import RESPONSES
-from ._rows import TRUNCATION, OnlyInResponses
+from ._rows import OnlyInResponses
 from ._tables import TABLES
 from ._vllm import BEAMS
 
 __all__ = ["OpenAIProvider"]
 
 APIS = ("chat", "responses")
+SAID = {
+    None:   OnlyInResponses(),
+    "chat": OnlyInResponses("this model answers only in the Responses API, and api='chat' asks elsewhere"),
+}  # fmt: skip
+"""What is said of a model that answers in one API only, by the setting ``api``."""
 
 
 class OpenAIProvider(http.HTTPProvider):
@@ -99,6 +104,9 @@ class OpenAIProvider(http.HTTPProvider):
         "invalid_request_error":      RequestRejected,
         "rate_limit_exceeded":        RateLimited,
         "server_error":               Unavailable,
+        "server_overloaded":          Unavailable,
+        "slow_down":                  Unavailable,
+        "vector_store_timeout":       TimedOut,
     }  # fmt: skip
 
     tables: ClassVar[Sequence[Table]] = TABLES
@@ -132,9 +140,9 @@ class OpenAIProvider(http.HTTPProvider):
     def rules(self, model: str, params: Params) -> Rules:
         if self._dialect != "openai":
             return SERVERS[self._dialect].rules
-        if self._api is None and is_only_in_responses(model):
-            return {**RESPONSES.rules(model), "model_name": OnlyInResponses()}
-        return (RESPONSES if self._api == "responses" else CHAT).rules(model)
+        rules = (RESPONSES if self._goes_to_responses(model) else CHAT).rules(model)
+        told = SAID.get(self._api) if is_only_in_responses(model) else None
+        return rules if told is None else {**rules, "model_name": told}
 
     def client(self, pool: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(
@@ -148,16 +156,22 @@ class OpenAIProvider(http.HTTPProvider):
         )
 
     def surface(self, request: Request) -> http.Surface:
-        only_there = self._dialect == "openai" and TRUNCATION in request.options
-        if (self._api or ("responses" if only_there else "chat")) == "responses":
+        if self._goes_to_responses(request.like or request.model):
             return Responses(self.errors)
 
-        asked = request.options.get("n")
-        return Chat(self.errors, choices=asked if isinstance(asked, int) else 1)
+        asked, server = request.options.get("n"), SERVERS.get(self._dialect)
+        return Chat(
+            self.errors,
+            choices=asked if isinstance(asked, int) else 1,
+            called=server.called if server else {},
+        )
 
     def is_streamed(self, request: Request) -> bool:
         works_on = self._dialect != "openai" and SERVERS[self._dialect].works_on
         return works_on and BEAMS not in request.options
+
+    def wire(self, request: Request, *, stream: bool = False) -> Wire:
+        return super().wire(request, stream=stream and BEAMS not in request.options)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[AsyncIterator[Delta]]:
@@ -179,6 +193,11 @@ class OpenAIProvider(http.HTTPProvider):
                 return estimated(request)
             raise
         return Count(tokens=counter.tokens(answer), exact=True)
+
+    def _goes_to_responses(self, model: str) -> bool:
+        if self._dialect != "openai":
+            return False
+        return is_only_in_responses(model) if self._api is None else self._api == "responses"
 
     def _key_or_none_needed(self) -> str:
         if self.key:

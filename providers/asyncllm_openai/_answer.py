@@ -102,6 +102,10 @@ class Answer(msgspec.Struct):
     def text(self) -> str:
         return "".join(part.text or part.refusal or "" for part in self.parts())
 
+    @property
+    def is_refusal(self) -> bool:
+        return any(part.refusal for part in self.parts())
+
     def tokens(self) -> tuple[TokenLogprob, ...]:
         return tuple(token for part in self.parts() for token in tokens_of(part.logprobs))
 
@@ -115,7 +119,7 @@ class Answer(msgspec.Struct):
             return "cancelled"
         if self.status != "completed":
             return "unknown"
-        if any(item.type in TOOL_CALLS for item in self.output or ()):
+        if any(word(item.type) in TOOL_CALLS for item in self.output or ()):
             return "tool_calls"
         return "refusal" if refused else "stop"
 

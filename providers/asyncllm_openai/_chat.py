@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from asyncllm import http
 from asyncllm.errors import ErrorTable, UnexpectedResponse
-from asyncllm.provider import Choice, Delta, Message, Request, Response
+from asyncllm.provider import Choice, Delta, Request, Response, Role
 
 from ._completion import WireChoice, sound
 from ._wire import word
@@ -26,19 +26,22 @@ class Chat(http.Surface):
         errors: Which error of ours each of the server's codes is.
 
         choices: How many answers are to come.
+
+        called: Roles that the server lacks, and those that say on the wire what they said.
     """
 
     path = "/chat/completions"
     last_event = DONE
 
-    def __init__(self, errors: ErrorTable, *, choices: int) -> None:
+    def __init__(self, errors: ErrorTable, *, choices: int, called: Mapping[Role, Role]) -> None:
         self._errors = errors
         self._choices = choices
+        self._called = called
 
     def body(self, request: Request, *, stream: bool) -> bytes:
         fields: dict[str, Any] = {
             "model": request.model,
-            "messages": messages_of(request),
+            "messages": messages_of(request, called=self._called),
             **request.options,
         }
         if stream:
@@ -102,7 +105,7 @@ class Reader:
         return Delta(
             text=choice.text,
             index=index,
-            finish_reason="refusal" if reason and index in self._refused else reason,
+            finish_reason="refusal" if reason == "stop" and index in self._refused else reason,
             matched_stop=choice.matched_stop,
             logprobs=choice.tokens(),
             model=model,
@@ -110,10 +113,9 @@ class Reader:
         )
 
 
-def messages_of(request: Request) -> list[dict[str, str]]:
-    """Return the messages of *request* as Chat Completions has them."""
-    return [_message(message) for message in request.messages]
-
-
-def _message(message: Message) -> dict[str, str]:
-    return {"role": message.role, "content": message.text}
+def messages_of(request: Request, *, called: Mapping[Role, Role]) -> list[dict[str, str]]:
+    """Return the messages of *request* as Chat Completions has them, by the roles that they are *called*."""
+    return [
+        {"role": called.get(message.role, message.role), "content": message.text}
+        for message in request.messages
+    ]

@@ -8,12 +8,21 @@ API's own error messages, and the ``modelparams`` catalogue.
 
 from __future__ import annotations
 
-from math import inf
-
-from asyncllm.rules import Choices, Leading, Native, Renamed, Repeated, Roles, Rules, StopTokens, Unsupported
+from asyncllm.rules import (
+    Choices,
+    Leading,
+    Native,
+    Renamed,
+    Repeated,
+    Roles,
+    Rule,
+    Rules,
+    StopTokens,
+    Unsupported,
+)
 
 from ._effort import NEVER_THINKS, efforts, only_unthinking, unless_thinking
-from ._families import families
+from ._families import LONGEST, families
 from ._rows import InFormat, Logprobs, WholeBiases, in_chat
 
 NO_SAMPLING = Unsupported("a model that thinks samples at its own temperature", default=1)
@@ -46,7 +55,6 @@ ONLY_SAMPLED_UNTHINKING: Rules = {
 
 CLASSIC: Rules = {
     **SAMPLED,
-    "max_tokens":           Renamed("max_completion_tokens"),
     "top_k":                Unsupported("OpenAI has no top-k sampling", default=0),
     "min_p":                Unsupported("OpenAI has no min-p sampling", default=0),
     "seed":                 Native(),
@@ -71,8 +79,6 @@ CLASSIC: Rules = {
 THINKING: Rules = {
     **CLASSIC,
     **UNSAMPLED,
-    # An answer shorter than this is refused (integer_below_min_value).
-    "max_tokens":           Renamed("max_completion_tokens", within=(16, inf)),
     # That n is taken is said nowhere; that calls can be repeated, everywhere.
     "num_return_sequences": Repeated(),
     "frequency_penalty":    NO_PENALTIES,
@@ -83,19 +89,29 @@ THINKING: Rules = {
 
 UNLESS_THINKING = unless_thinking(SAMPLED, ONLY_SAMPLED_UNTHINKING, {"reasoning_effort": "none"})
 ONLY_NOT_THINKING = only_unthinking(SAMPLED, ONLY_SAMPLED_UNTHINKING)
-ANY_LENGTH: Rules = {"max_tokens": Renamed("max_completion_tokens")}
 UP_TO_HIGH = efforts(("none", "low", "medium", "high"))
 UP_TO_XHIGH = efforts(("none", "low", "medium", "high", "xhigh"))
 
+ANY_LENGTH = frozenset({"classic", "gpt-4o", "gpt-5.6", "gpt-6"})
+"""The families of which an answer may be short; from others it is refused (integer_below_min_value)."""
+
+
+def _length(family: str) -> Rule:
+    shortest = 1 if family in ANY_LENGTH else 16
+    return Renamed("max_completion_tokens", within=(shortest, LONGEST[family]))
+
+
 CHAT = families({
-    "classic":  CLASSIC,
-    "o":        {**THINKING, **efforts(("low", "medium", "high"))},
-    "gpt-5":    {**THINKING, **efforts(("minimal", "low", "medium", "high"))},
-    "gpt-5.1":  {**THINKING, **UNLESS_THINKING, **UP_TO_HIGH},
-    "gpt-5.2":  {**THINKING, **ONLY_NOT_THINKING, **UP_TO_XHIGH},
-    "gpt-5.6":  {**THINKING, **UNLESS_THINKING, **UP_TO_XHIGH, **ANY_LENGTH},
-    "gpt-6":    {**THINKING, **ONLY_NOT_THINKING, **UP_TO_XHIGH, **ANY_LENGTH},
-    "codex":    {**THINKING, **efforts(("low", "medium", "high"))},
-    "thinking": {**THINKING, **efforts(("low", "medium", "high", "xhigh"))},
-    "pro":      {**THINKING, **efforts(("medium", "high", "xhigh"))},
-})  # fmt: skip
+    "classic":   CLASSIC,
+    "gpt-4o":    CLASSIC,
+    "o":         {**THINKING, **efforts(("low", "medium", "high"))},
+    "gpt-5":     {**THINKING, **efforts(("minimal", "low", "medium", "high"))},
+    "gpt-5.1":   {**THINKING, **UNLESS_THINKING, **UP_TO_HIGH},
+    "gpt-5.2":   {**THINKING, **ONLY_NOT_THINKING, **UP_TO_XHIGH},
+    "gpt-5.6":   {**THINKING, **UNLESS_THINKING, **UP_TO_XHIGH},
+    "gpt-6":     {**THINKING, **ONLY_NOT_THINKING, **UP_TO_XHIGH},
+    "codex":     {**THINKING, **efforts(("low", "medium", "high"))},
+    "thinking":  {**THINKING, **efforts(("low", "medium", "high", "xhigh"))},
+    "pro":       {**THINKING, **efforts(("medium", "high", "xhigh"))},
+    "gpt-5-pro": {**THINKING, **efforts(("high",))},
+}, _length)  # fmt: skip

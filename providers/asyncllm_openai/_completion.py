@@ -8,7 +8,7 @@ answer being lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,10 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "error":          "error",      # OpenRouter
     "abort":          "cancelled",  # vLLM
 }  # fmt: skip
+
+
+Failure: TypeAlias = WireError | str | bool | None
+"""What may stand where an error would; not all of it is one."""
 
 
 class PromptDetails(msgspec.Struct):
@@ -82,6 +86,8 @@ class WireChoice(msgspec.Struct):
     delta: WireMessage | None = None
     finish_reason: str | None = None
     logprobs: msgspec.Raw = msgspec.Raw(b"null")
+    error: Failure = None
+    """OpenRouter's word for a provider that gave up."""
     stop_reason: Any = None
     """vLLM's word for the stop token that matched; a number is a token's."""
 
@@ -105,7 +111,7 @@ class WireChoice(msgspec.Struct):
         """Return why the text ended; None where it has not."""
         if self.finish_reason is None:
             return None
-        if self.is_refusal:
+        if self.is_refusal and self.finish_reason == "stop":
             return "refusal"
         if self.matched_stop is not None:
             return "stop_sequence"
@@ -125,7 +131,7 @@ class Completion(msgspec.Struct):
     choices: list[WireChoice] | None = None
     model: Any = None
     usage: msgspec.Raw = msgspec.Raw(b"{}")
-    error: WireError | str | bool | None = None
+    error: Failure = None
     """Some servers answer 200 and only then find out; so do streams."""
 
     def counts(self) -> Usage | None:
@@ -144,8 +150,14 @@ usage_decoder: msgspec.json.Decoder[WireUsage | None] = msgspec.json.Decoder(Wir
 def sound(content: bytes | str, errors: ErrorTable, request_id: str | None) -> Completion:
     """Return what *content* holds, or raise the error that it is, whatever its status said."""
     answer = completion_decoder.decode(content)
-    error = WireError(answer.error) if isinstance(answer.error, str) else answer.error
-    if not isinstance(error, WireError) or not (error.message or error.code or error.type):
-        return answer
+    # A text that was given up on its way is still a text; one of which nothing came is not.
+    told = (answer.error, *(choice.error for choice in answer.choices or () if not choice.text))
+    if (error := next(filter(None, map(_error, told)), None)) is not None:
+        raise failed(error, errors, request_id)
+    return answer
 
-    raise failed(error, errors, request_id)
+
+def _error(told: Failure) -> WireError | None:
+    error = WireError(told) if isinstance(told, str) else told
+    is_one = isinstance(error, WireError) and (error.message or error.code or error.type)
+    return error if isinstance(error, WireError) and is_one else None

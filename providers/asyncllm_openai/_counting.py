@@ -14,6 +14,7 @@ from ._chat import messages_of
 from ._dialects import Dialect
 from ._responses import items_of
 from ._rows import in_responses
+from ._servers import OPEN_MODELS
 
 ABSENT = frozenset({404, 405, 501})
 """What a server answers that does not count."""
@@ -54,7 +55,7 @@ def _as_responses(request: Request) -> Mapping[str, Any]:
 
 
 def _as_chat(request: Request) -> Mapping[str, Any]:
-    return {"model": request.model, "messages": messages_of(request)}
+    return {"model": request.model, "messages": messages_of(request, called=OPEN_MODELS)}
 
 
 def _input_tokens(answer: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from asyncllm.provider import Effort
@@ -38,7 +39,7 @@ def unless_thinking(sampling: Rules, refused: Rules, saying: Mapping[str, Any]) 
 
 def efforts(levels: tuple[Effort, ...]) -> Rules:
     """Return Chat Completions' rows of how much a model thinks, which knows *levels*."""
-    return _efforts(Nearest("reasoning_effort", levels), Renamed("reasoning_effort", form=_none))
+    return _efforts(Nearest("reasoning_effort", levels), Renamed("reasoning_effort", form=as_none))
 
 
 def nested_efforts(levels: tuple[Effort, ...]) -> Rules:
@@ -53,20 +54,23 @@ def as_effort(level: Effort) -> dict[str, Any]:
     return {"effort": level}
 
 
+def nothing_or(lacking: Unsupported, nothing: Rule) -> Rule:
+    """Return the row of a ``thinking_budget`` that can only be 0: *nothing* says it, or the effort none."""
+    said = When("reasoning_effort", ("none",), replace(lacking, default=0), otherwise=lacking)
+    unsaid = When("thinking_budget", (0,), nothing, otherwise=lacking)
+    return When("reasoning_effort", (None,), unsaid, otherwise=said)
+
+
+def as_none(_: int) -> Effort:
+    """Return the level that a budget of 0 is."""
+    return "none"
+
+
 def _efforts(effort: Nearest, nothing: Renamed) -> Rules:
     if "none" not in effort.levels:
         return {"reasoning_effort": effort, "thinking_budget": NO_BUDGET}
 
-    said = When("reasoning_effort", ("none",), Unsupported(NO_BUDGET.reason, default=0), otherwise=NO_BUDGET)
-    unsaid = When("thinking_budget", (0,), nothing, otherwise=NO_BUDGET)
-    return {
-        "reasoning_effort": effort,
-        "thinking_budget":  When("reasoning_effort", (None,), unsaid, otherwise=said),
-    }  # fmt: skip
-
-
-def _none(_: int) -> Effort:
-    return "none"
+    return {"reasoning_effort": effort, "thinking_budget": nothing_or(NO_BUDGET, nothing)}
 
 
 def _told_not_to(taken: Rule, refused: Rule, by_default: Rule) -> When:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from asyncllm import http
-from asyncllm.errors import ErrorTable, UnexpectedResponse
+from asyncllm.errors import ErrorTable, ProviderError, RequestRejected, Unavailable, UnexpectedResponse
 from asyncllm.provider import Choice, Delta, Message, Request, Response
 
 from ._answer import Answer, Event, answer_decoder, event_decoder, tokens_of
@@ -46,14 +46,14 @@ class Responses(http.Surface):
 
     def response(self, content: bytes, request_id: str | None) -> Response:
         answer = sound(answer_decoder.decode(content), self._errors, request_id)
-        if answer.output is None or answer.status in UNDER_WAY:
+        if answer.output is None or word(answer.status) in UNDER_WAY:
             raise UnexpectedResponse(
                 f"the answer holds no output; its status is {answer.status!r}", request_id=request_id
             )
 
         choice = Choice(
             text=answer.text,
-            finish_reason=answer.why(refused=any(part.refusal for part in answer.parts())),
+            finish_reason=answer.why(refused=answer.is_refusal),
             logprobs=answer.tokens(),
         )
         return Response(
@@ -74,29 +74,35 @@ class Reader:
     def __init__(self, errors: ErrorTable, *, request_id: str | None) -> None:
         self._errors = errors
         self._request_id = request_id
-        self._asides: set[Any] = set()
+        self._asides: list[Any] = []
+        self._said: list[str] = []
         self._refused = False
 
     def read(self, data: str) -> Iterable[Delta]:
         """Return what the event with *data* brings; the end counts only when its own event has said so."""
         event = event_decoder.decode(data)
         if event.type == "error" or event.error is not None:
-            raise failed(_error(event), self._errors, self._request_id)
+            raise _failed(_error(event), self._errors, self._request_id)
 
-        if event.type in LAST and event.response is not None:
+        if word(event.type) in LAST and event.response is not None:
             return [self._end(sound(event.response, self._errors, self._request_id))]
         if event.type == "response.output_item.added" and event.item and event.item.is_commentary:
-            self._asides.add(event.item.id)
+            self._asides.append(event.item.id)
         if event.type == "response.refusal.delta":
             self._refused = True
         elif event.type != "response.output_text.delta" or event.item_id in self._asides:
             return ()
         text = word(event.delta) or ""
+        self._said.append(text)
         return [Delta(text=text, logprobs=tuple(tokens_of(event.logprobs)), request_id=self._request_id)]
 
     def _end(self, answer: Answer) -> Delta:
+        # The last event holds the whole answer, and a gateway may have sent less of it before, or none.
+        said, whole = "".join(self._said), answer.text
         return Delta(
-            finish_reason=answer.why(refused=self._refused),
+            text=whole.removeprefix(said) if whole.startswith(said) else "",
+            finish_reason=answer.why(refused=self._refused or answer.is_refusal),
+            logprobs=() if said else answer.tokens(),
             usage=answer.counts(),
             model=word(answer.model),
             request_id=self._request_id,
@@ -109,7 +115,7 @@ def sound(answer: Answer, errors: ErrorTable, request_id: str | None) -> Answer:
     if error is None and answer.status != "failed":
         return answer
 
-    raise failed(error or WireError("the answer failed"), errors, request_id)
+    raise _failed(error or WireError("the answer failed"), errors, request_id)
 
 
 def items_of(request: Request) -> list[dict[str, str]]:
@@ -120,6 +126,12 @@ def items_of(request: Request) -> list[dict[str, str]]:
 def _item(message: Message) -> dict[str, str]:
     # llama-server takes the type of a message from the assistant only where it is said.
     return {"type": "message", "role": message.role, "content": message.text}
+
+
+def _failed(error: WireError, errors: ErrorTable, request_id: str | None) -> ProviderError:
+    # What deserves another try is in the table; what a policy or an image is refused by has ever new codes.
+    unknown = RequestRejected if isinstance(error.code, str) else Unavailable
+    return failed(error, errors, request_id, unknown=unknown)
 
 
 def _error(event: Event) -> WireError:

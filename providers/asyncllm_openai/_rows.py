@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asyncllm.provider import Role
+from asyncllm.provider import Message, Role
 from asyncllm.rules import Applied
 
 from ._schema import is_strict
-
-TRUNCATION = "truncation"
-"""An option that only the Responses API knows."""
 
 
 def by_text(biases: Mapping[int, float]) -> dict[str, float]:
@@ -65,6 +62,11 @@ class InFormat:
     """From Chat Completions' ``response_format`` to the body's keys."""
     holds_to_any: bool = False
     """Whether the server holds an answer to any schema; OpenAI does so only to strict ones."""
+    wish: str = (
+        "only a wish: OpenAI holds answers to schemas whose objects require all they may have, "
+        "and whose $refs stand alone"
+    )
+    """Why a schema is not strict, and what that comes to."""
 
     def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
         if value == "json":
@@ -76,8 +78,7 @@ class InFormat:
         options = self.shaped({"type": "json_schema", "json_schema": schema})
         if is_held:
             return Applied(verdict="renamed", sent=value, reason="as json_schema", options=options)
-        reason = "only a wish: OpenAI holds answers to schemas whose objects require all they may have"
-        return Applied(verdict="clamped", sent=value, reason=reason, options=options)
+        return Applied(verdict="clamped", sent=value, reason=self.wish, options=options)
 
 
 def in_chat(response_format: dict[str, Any]) -> dict[str, Any]:
@@ -103,10 +104,23 @@ class SaidAs:
 
 
 @dataclass(frozen=True, slots=True)
+class Speakers:
+    """The provider lacks some roles; others say on the wire what they said (a row for ``messages``)."""
+
+    called: Mapping[Role, Role]
+    reason: str
+
+    def apply(self, name: str, value: Sequence[Message], asked: Mapping[str, Any]) -> Applied:
+        if not any(message.role in self.called for message in value):
+            return Applied(verdict="native")
+        return Applied(verdict="translated", reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class OnlyInResponses:
     """The model answers only in the Responses API (a row for ``model_name``)."""
 
+    reason: str = "this model answers only in the Responses API"
+
     def apply(self, name: str, value: str, asked: Mapping[str, Any]) -> Applied:
-        reason = "this model answers only in the Responses API"
-        # What that API does anyway; but the request is known by it, whatever the model is called.
-        return Applied(verdict="translated", sent=value, reason=reason, options={TRUNCATION: "disabled"})
+        return Applied(verdict="translated", sent=value, reason=self.reason)

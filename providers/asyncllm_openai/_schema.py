@@ -24,7 +24,7 @@ def _is_closed(schema: object) -> bool:
         return False
 
     node = cast("Mapping[str, Any]", schema)
-    if UNKNOWN & node.keys():
+    if UNKNOWN & node.keys() or ("$ref" in node and len(node) > 1):
         return False
     if _is_object(node) and not _requires_all(node):
         return False

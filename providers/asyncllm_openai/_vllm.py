@@ -9,6 +9,7 @@ from typing import Any
 from asyncllm.rules import (
     Applied,
     Choices,
+    Greedy,
     Native,
     Renamed,
     Repeated,
@@ -51,8 +52,24 @@ class BestBeams:
         return Applied(verdict="renamed", sent=value, reason=reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Of what is below *coldest*, vLLM knows only 0: it makes *coldest* of the rest (for ``temperature``)."""
+
+    coldest: float = 0.01
+
+    def apply(self, name: str, value: float, asked: Mapping[str, Any]) -> Applied:
+        if not 0 < value < self.coldest:
+            return Native(within=(0, 2)).apply(name, value, asked)
+        reason = f"accepts 0, and {self.coldest} to 2"
+        return Applied(verdict="clamped", sent=self.coldest, reason=reason, options={name: self.coldest})
+
+
 SAMPLING: Rules = {
     **COMPATIBLE,
+    "temperature":          Warm(),
+    "do_sample":            Greedy(Warm()),
+    "seed":                 Native(),
     "top_p":                Native(within=(1e-6, 1)),
     "top_k":                Native(),
     "min_p":                Native(within=(0, 1)),
@@ -68,6 +85,7 @@ IN_BEAMS: Mapping[str, Rule] = {
          "logit_bias", "eos_token_id", "thinking_budget", "response_format"),
         Unsupported("vLLM's beam search does not look at it"),
     ),
+    "do_sample":            Unsupported("vLLM's beam search does not sample", default=False),
     "stop_token":           StopTokens(reason="vLLM's beam search takes no stop tokens"),
     "num_return_sequences": BestBeams(),
 }  # fmt: skip

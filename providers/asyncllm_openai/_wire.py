@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from asyncllm.errors import ErrorTable, ProviderError, failure
+from asyncllm.errors import ErrorTable, ProviderError, Unavailable, failure
 from asyncllm.provider import TokenLogprob
 
 
@@ -38,13 +38,21 @@ class WireLogprob(msgspec.Struct):
         )
 
 
-def failed(sent: WireError, errors: ErrorTable, request_id: str | None) -> ProviderError:
-    """Return the error that a server's words stand for."""
+def failed(
+    sent: WireError,
+    errors: ErrorTable,
+    request_id: str | None,
+    *,
+    unknown: type[ProviderError] = Unavailable,
+) -> ProviderError:
+    """Return the error that a server's words stand for; *unknown* where they are in no table."""
+    codes = [code for code in (sent.code, sent.type) if isinstance(code, str)]
     return failure(
         sent.message or "the answer is an error",
         table=errors,
-        code=sent.code if isinstance(sent.code, str) else sent.type,
+        code=next((code for code in codes if code in errors), next(iter(codes), None)),
         status=sent.code if isinstance(sent.code, int) else None,
+        unknown=unknown,
         request_id=request_id,
     )
 

@@ -53,6 +53,7 @@ STATUSES = {
     422: RequestRejected,
     429: RateLimited,
     500: Unavailable,
+    501: RequestRejected,
     502: Unavailable,
     503: Unavailable,
     504: TimedOut,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asyncllm import LLM, AuthenticationFailed, Retry
+from asyncllm import LLM, AuthenticationFailed, Message, Retry
 from asyncllm.testing import Reply, openai_answer, openai_stream, responses_answer
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +63,19 @@ async def test_the_server_itself_counts_where_it_can(make, server, dialect, path
     assert (counted.path, counted.body) == (path, body)
     assert asked.body.get("max_completion_tokens", asked.body.get("max_tokens")) == 60
     assert "counted" in response.adjustments[0].reason
+
+
+@pytest.mark.parametrize("dialect", ["llama-server", "vllm"])
+async def test_what_is_counted_is_said_by_those_who_will_say_it(make, server, dialect):
+    server.reply(json={"input_tokens": 40, "count": 40})
+    server.reply(openai_stream("ok"))
+
+    async with make(dialect) as llm:
+        await llm.agenerate([Message("developer", "Be kind."), Message("user", "Hi")])
+
+    counted, asked = server.requests
+    assert [message["role"] for message in counted.body["messages"]] == ["system", "user"]
+    assert counted.body["messages"] == asked.body["messages"]
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

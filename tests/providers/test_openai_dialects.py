@@ -3,8 +3,8 @@
 import anyio
 import pytest
 
-from asyncllm import LLM, Retry, UnsupportedParameter, Usage
-from asyncllm.testing import openai_answer, openai_stream
+from asyncllm import LLM, Message, RateLimited, RequestRejected, Retry, UnsupportedParameter, Usage
+from asyncllm.testing import Reply, openai_answer, openai_stream
 from asyncllm_openai import OpenAIProvider
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,12 @@ def planned(dialect, **params):
         ("https://openrouter.ai/api/v1", "openrouter"),
         ("http://localhost:11434/v1", "ollama"),
         ("http://10.0.0.5:11434/v1", "ollama"),
+        ("https://ollama.com/v1", "ollama"),
+        ("https://house.openai.azure.com/openai/v1/", "openai"),
+        ("https://house.services.ai.azure.com/openai/v1", "openai"),
+        ("https://house.services.ai.azure.com/models", "compatible"),
         ("http://localhost:8000/v1", "compatible"),
+        ("https://openai.azure.com.example.org/openai/v1", "compatible"),
         ("https://api.openai.com.example.org/v1", "compatible"),
         ("https://notopenrouter.ai/v1", "compatible"),
     ],
@@ -68,32 +73,32 @@ def test_a_dialect_is_told_from_the_address_where_that_is_safe(url, dialect, mon
             {"use_beam_search": True, "n": 4, "length_penalty": 2},
         ),
         ("vllm", {"num_beams": 1}, {}),
+        ("vllm", {"seed": 2**40}, {"seed": 2**40}),
+        ("vllm", {"temperature": 1e-6, "num_return_sequences": 2}, {"temperature": 0.01, "n": 2}),
+        ("vllm", {"num_beams": 4, "do_sample": False}, {"use_beam_search": True, "n": 4}),
         ("llama-server", {"top_k": 5, "min_p": 0.1}, {"top_k": 5, "min_p": 0.1}),
         ("llama-server", {"repetition_penalty": 1.2}, {"repeat_penalty": 1.2, "repeat_last_n": 65536}),
         ("llama-server", {"thinking_budget": 100}, {"reasoning_budget_tokens": 100}),
         ("llama-server", {"logprobs": 0}, {"logprobs": True, "top_logprobs": 1}),
-        ("llama-server", {"seed": 2**40}, {"seed": 2**32 - 2}),
+        ("llama-server", {"seed": 2**32 + 4}, {"seed": 5}),
+        ("llama-server", {"thinking_budget": 0}, {"reasoning_budget_tokens": 0}),
+        ("ollama", {"seed": 2**32 + 4}, {"seed": 5}),
+        ("ollama", {"thinking_budget": 0}, {"reasoning_effort": "none"}),
+        ("compatible", {"seed": 2**32 + 4}, {"seed": 5}),
+        ("compatible", {"thinking_budget": 0}, {"reasoning_effort": "none"}),
+        ("compatible", {"thinking_budget": 0, "reasoning_effort": "none"}, {"reasoning_effort": "none"}),
+        ("compatible", {"thinking_budget": 0, "reasoning_effort": "low"}, {"reasoning_effort": "low"}),
+        ("compatible", {"thinking_budget": 5}, {}),
         ("ollama", {"max_tokens": 5, "seed": 7}, {"max_tokens": 5, "seed": 7}),
-        ("ollama", {"reasoning_effort": "minimal"}, {"reasoning_effort": "none"}),
+        ("ollama", {"reasoning_effort": "minimal"}, {"reasoning_effort": "low"}),
         ("ollama", {"top_k": 5, "min_p": 0.1, "repetition_penalty": 1.2, "logit_bias": {5: 1}}, {}),
         ("compatible", {"top_k": 5, "min_p": 0.1, "repetition_penalty": 1.2}, {}),
         ("compatible", {"logit_bias": {5: 1.5}}, {"logit_bias": {"5": 1.5}}),
         ("compatible", {"logprobs": 0}, {"logprobs": True}),
-        (
-            "openrouter",
-            {"top_k": 5, "seed": 7},
-            {"top_k": 5, "seed": 7, "provider": {"require_parameters": True}},
-        ),
-        (
-            "openrouter",
-            {"reasoning_effort": "high"},
-            {"reasoning": {"effort": "high"}, "provider": {"require_parameters": True}},
-        ),
-        (
-            "openrouter",
-            {"thinking_budget": 100},
-            {"reasoning": {"max_tokens": 100}, "provider": {"require_parameters": True}},
-        ),
+        ("openrouter", {"top_k": 5, "seed": 2**53 + 7}, {"top_k": 5, "seed": 7}),
+        ("openrouter", {"reasoning_effort": "high"}, {"reasoning": {"effort": "high"}}),
+        ("openrouter", {"thinking_budget": 100}, {"reasoning": {"max_tokens": 100}}),
+        ("openrouter", {"thinking_budget": 0}, {"reasoning": {"enabled": False}}),
         ("openrouter", {"max_tokens": 5}, {"max_tokens": 5}),
     ],
     ids=str,
@@ -120,6 +125,28 @@ def test_an_open_models_server_knows_no_developers(dialect):
 
 
 @pytest.mark.parametrize("dialect", LOCAL)
+def test_in_a_conversation_the_system_says_what_developers_say_where_none_are_known(dialect):
+    talk = [Message("developer", "Be kind."), Message("user", "Hi")]
+
+    plan = LLM("openai:local", base_url="http://localhost/v1", dialect=dialect).plan(talk)
+
+    assert [message["role"] for message in plan.sent[0].body["messages"]] == ["system", "user"]
+    assert [(told.parameter, told.verdict, told.reason) for told in plan.adjustments] == [
+        ("messages", "translated", "open models know no developers")
+    ]
+
+
+@pytest.mark.parametrize("dialect", ["openai", "openrouter"])
+def test_developers_speak_for_themselves_where_they_are_known(dialect):
+    talk = [Message("developer", "Be kind."), Message("user", "Hi")]
+
+    plan = LLM("openai:gpt-4.1", base_url="http://localhost/v1", dialect=dialect, api_key="k").plan(talk)
+
+    assert [message["role"] for message in plan.sent[0].body["messages"]] == ["developer", "user"]
+    assert plan.adjustments == ()
+
+
+@pytest.mark.parametrize("dialect", LOCAL)
 def test_a_server_that_writes_by_a_grammar_takes_any_schema(dialect):
     body, verdicts = planned(dialect, response_format=SCHEMA)
 
@@ -130,12 +157,79 @@ def test_a_server_that_writes_by_a_grammar_takes_any_schema(dialect):
     assert verdicts["response_format"].verdict == "renamed"
 
 
-def test_openrouter_may_be_told_to_drop_what_a_provider_does_not_take():
-    own = {"openai": {"provider": {"require_parameters": False}}}
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"seed": 7},
+        {"temperature": 0.5},
+        {"do_sample": False},
+        {"stop_token": "#"},
+        {"reasoning_effort": "low"},
+    ],
+    ids=str,
+)
+def test_openrouters_provider_may_drop_a_parameter_and_that_is_told_unless_it_may_not(params):
+    (name,) = params
+    insisting = {"openai": {"provider": {"require_parameters": True}}}
 
-    body, _ = planned("openrouter", seed=7, provider_options=own)
+    lenient, told = planned("openrouter", **params)
+    insistent, sure = planned("openrouter", **params, provider_options=insisting)
 
-    assert body["provider"] == {"require_parameters": False}
+    assert told[name].verdict == "translated"
+    assert (
+        f"drops it without a word where the provider that it asks lacks it; provider_options={insisting}"
+        in (told[name].reason)
+    )
+    assert "without a word" not in sure[name].reason
+    assert insistent == {**lenient, "provider": {"require_parameters": True}}
+
+
+@pytest.mark.parametrize("routing", [{"require_parameters": False}, "any", {}], ids=str)
+def test_whatever_else_openrouter_is_told_of_its_providers_does_not_insist(routing):
+    body, verdicts = planned("openrouter", seed=7, provider_options={"openai": {"provider": routing}})
+
+    assert body["provider"] == routing
+    assert verdicts["seed"].verdict == "translated"
+
+
+def test_openrouter_is_no_openai_that_holds_answers_to_schemas():
+    _, verdicts = planned("openrouter", response_format=SCHEMA)
+
+    assert verdicts["response_format"].verdict == "clamped"
+    assert "OpenAI holds" not in verdicts["response_format"].reason
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"temperature": 0.7}, "translated samplers"),
+        ({"do_sample": False}, "translated samplers"),
+        ({"repetition_penalty": 1.2}, "translated repeat_last_n (None -> 65536)"),
+    ],
+    ids=str,
+)
+def test_what_llama_server_is_told_besides_is_said(params, told):
+    plan = LLM("openai:local", base_url="http://localhost/v1", dialect="llama-server").plan("?", **params)
+
+    assert any(str(adjustment).startswith(told) for adjustment in plan.adjustments)
+
+
+@pytest.mark.parametrize(("temperature", "sent"), [(0, 0), (1e-6, 0.01), (0.005, 0.01), (0.01, 0.01), (2, 2)])
+def test_what_vllm_makes_of_a_low_temperature_is_told(temperature, sent):
+    body, verdicts = planned("vllm", temperature=temperature)
+
+    assert body == {"temperature": sent}
+    assert verdicts["temperature"].verdict == ("native" if sent == temperature else "clamped")
+
+
+def test_vllms_beam_search_does_not_sample_and_says_so():
+    body, verdicts = planned("vllm", num_beams=4, do_sample=True)
+
+    assert body == {"use_beam_search": True, "n": 4}
+    assert (verdicts["do_sample"].verdict, verdicts["do_sample"].reason) == (
+        "dropped",
+        "vLLM's beam search does not sample",
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +267,9 @@ async def test_stop_tokens_are_cut_out_of_each_beam(make, server):
 
     async with make("vllm", num_beams=3, num_return_sequences=3, stop_token="#") as llm:
         response = await llm.agenerate("?")
+        plan = llm.plan("?")
 
+    assert server.requests[0].body == plan.sent[0].body
     assert response.texts == ("a", "cd", "e")
     assert [choice.finish_reason for choice in response.choices] == ["stop_sequence", "stop", "stop_sequence"]
 
@@ -261,6 +357,27 @@ async def test_several_answers_of_a_server_that_returns_one_are_several_calls(ma
     assert sorted(request.body["seed"] for request in server.requests) == [7, 8, 9]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "seeds"),
+    [
+        ("llama-server", 2**32),
+        ("ollama", 2**32),
+        ("compatible", 2**32),
+        ("openrouter", 2**53),
+        ("vllm", 2**63),
+    ],
+)
+def test_several_answers_have_several_seeds_wherever_a_servers_seeds_end(dialect, seeds):
+    llm = LLM("openai:local", base_url="http://localhost/v1", dialect=dialect)
+    greedy = {"do_sample": False} if dialect == "vllm" else {}
+
+    plan = llm.plan("?", seed=seeds - 2, num_return_sequences=3, **greedy)
+
+    sent = {wire.body["seed"] for wire in plan.sent}
+    assert len(sent) == len(plan.sent) == 3
+    assert all(0 <= seed < seeds for seed in sent)
+
+
 async def test_strict_refuses_what_is_not_taken_before_anything_is_sent(make, server):
     async with make("ollama", strict=True) as llm:
         with pytest.raises(UnsupportedParameter, match="only in its own API"):
@@ -271,6 +388,43 @@ async def test_strict_refuses_what_is_not_taken_before_anything_is_sent(make, se
 
 async def test_an_answer_that_openrouters_provider_gave_up_says_so(make, server):
     server.reply(openai_answer("Re", finish_reason="error"))
+
+    async with make("openrouter", api_key="k") as llm:
+        response = await llm.agenerate("?")
+
+    assert (response.text, response.finish_reason) == ("Re", "error")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 429, "message": "Slow down."}, RateLimited),
+        ({"code": 400, "message": "Slow down."}, RequestRejected),
+    ],
+    ids=["429", "400"],
+)
+async def test_an_answer_that_is_nothing_but_an_error_is_raised_in_its_words(
+    make, server, error, kind, stream
+):
+    choice = {"index": 0, "finish_reason": "error", "error": error}
+    said = {"content": ""}
+    whole, chunk = ({"choices": [{**choice, key: said}]} for key in ("message", "delta"))
+    server.reply(Reply(events=[chunk, "[DONE]"]) if stream else Reply(json=whole))
+
+    async with make("openrouter", api_key="k") as llm:
+        with pytest.raises(kind, match="Slow down"):
+            if stream:
+                async with llm.astream("?") as pieces:
+                    [piece async for piece in pieces]
+            else:
+                await llm.arun("?")
+
+
+async def test_an_error_that_came_after_a_text_leaves_the_text(make, server):
+    reply = openai_answer("Re", finish_reason="error")
+    reply.json["choices"][0]["error"] = {"code": 502, "message": "Gone."}
+    server.reply(reply)
 
     async with make("openrouter", api_key="k") as llm:
         response = await llm.agenerate("?")

@@ -15,10 +15,12 @@ from asyncllm import (
     RateLimited,
     RequestRejected,
     Retry,
+    TimedOut,
     Unavailable,
     UnexpectedResponse,
     Usage,
 )
+from asyncllm.rules import Inapplicable
 from asyncllm.testing import Reply, responses_answer, responses_stream
 
 pytestmark = pytest.mark.anyio
@@ -117,7 +119,7 @@ def test_parameters_go_there_in_its_own_words(make, asked_for, sent):
     plan = make().plan("?", **asked_for)
 
     body = plan.sent[0].body
-    assert {name: body[name] for name in body.keys() - {"model", "input", "store"}} == sent
+    assert {name: body[name] for name in body.keys() - {"model", "input", "store", "stream"}} == sent
 
 
 def test_a_schema_goes_there_flat(make):
@@ -140,16 +142,38 @@ async def test_a_model_that_answers_only_there_is_asked_there_and_that_is_told(m
         response = await llm.agenerate("?")
 
     assert server.requests[0].path == "/v1/responses"
-    assert server.requests[0].body["truncation"] == "disabled"
     assert [str(adjustment) for adjustment in response.adjustments] == [
         f"translated model_name ({model!r} -> {model!r}): this model answers only in the Responses API"
     ]
 
 
-def test_whoever_names_the_api_is_asked_there_whatever_the_options(make):
+@pytest.mark.parametrize("api", [None, "chat"])
+def test_no_option_leads_a_call_to_another_api(make, api):
     own = {"openai": {"truncation": "auto"}}
 
-    assert make("gpt-5.2", api="chat").plan("?", provider_options=own).sent[0].to == "POST /chat/completions"
+    plan = make("gpt-4.1", api=api).plan("?", max_tokens=5, provider_options=own)
+
+    assert plan.sent[0].to == "POST /chat/completions"
+    assert plan.sent[0].body["max_completion_tokens"] == 5
+
+
+@pytest.mark.parametrize(
+    "settings", [{"model": "o3-pro"}, {"model": "house-model", "like": "o3-pro"}], ids=str
+)
+def test_a_row_of_the_callers_for_the_models_name_leads_it_nowhere_else(make, settings):
+    plan = make(**settings, api=None, rules={"model_name": Inapplicable("ours")}).plan("?", max_tokens=50)
+
+    assert plan.sent[0].to == "POST /responses"
+    assert plan.sent[0].body["max_output_tokens"] == 50
+
+
+def test_a_model_that_answers_only_there_and_is_asked_elsewhere_is_told(make):
+    plan = make("o3-pro", api="chat").plan("?")
+
+    assert plan.sent[0].to == "POST /chat/completions"
+    (told,) = plan.adjustments
+    assert (told.parameter, told.verdict) == ("model_name", "translated")
+    assert told.reason == "this model answers only in the Responses API, and api='chat' asks elsewhere"
 
 
 async def test_a_model_that_is_like_one_of_these_is_asked_there_too(make, server):
@@ -253,6 +277,59 @@ async def test_a_refusal_is_the_answer_and_is_called_one(make, server, stream):
     assert (response.text, response.finish_reason) == ("I will not.", "refusal")
 
 
+@pytest.mark.parametrize(
+    ("before", "part", "text", "reason"),
+    [
+        ((), {"type": "output_text", "text": "Red."}, "Red.", "stop"),
+        (("Re",), {"type": "output_text", "text": "Red."}, "Red.", "stop"),
+        (("Red.",), {"type": "output_text", "text": "Red."}, "Red.", "stop"),
+        (("Red.",), {"type": "output_text", "text": "Blue."}, "Red.", "stop"),
+        ((), {"type": "refusal", "refusal": "I will not."}, "I will not.", "refusal"),
+    ],
+    ids=str,
+)
+async def test_what_only_a_streams_last_event_says_is_not_lost(make, server, before, part, text, reason):
+    reply = responses_answer("")
+    reply.json["output"][0]["content"] = [part]
+    deltas = [{"type": "response.output_text.delta", "item_id": "m", "delta": piece} for piece in before]
+    server.reply(Reply(events=[*deltas, {"type": "response.completed", "response": reply.json}]))
+
+    _, response = await streamed(make())
+
+    assert (response.text, response.finish_reason) == (text, reason)
+
+
+async def test_a_failure_that_asking_again_cannot_mend_is_asked_once(make, server):
+    server.reply(
+        Reply(json={"status": "failed", "error": {"code": "bio_policy", "message": "No."}, "output": []})
+    )
+
+    async with make(retry=Retry(wait_initial=0)) as llm:
+        with pytest.raises(RequestRejected):
+            await llm.arun("?")
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_a_refusal_that_a_filter_cut_is_called_filtered_in_either_api(make, server, api, stream):
+    whole = responses_answer("", incomplete="content_filter").json
+    whole["output"][0]["content"] = [{"type": "refusal", "refusal": "I will"}]
+    said = {"index": 0, "finish_reason": "content_filter"}
+    replies = {
+        ("responses", False): Reply(json=whole),
+        ("responses", True): Reply(events=[{"type": "response.incomplete", "response": whole}]),
+        ("chat", False): Reply(json={"choices": [{**said, "message": {"refusal": "I will"}}]}),
+        ("chat", True): Reply(events=[{"choices": [{**said, "delta": {"refusal": "I will"}}]}, "[DONE]"]),
+    }
+    server.reply(replies[api, stream])
+
+    response = await asked(make(api=api), stream=stream)
+
+    assert (response.text, response.finish_reason) == ("I will", "content_filter")
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
 async def test_probabilities_come_token_by_token(make, server, stream):
     said = [
@@ -320,6 +397,13 @@ async def test_a_stream_that_just_ends_is_no_answer_however_much_came(make, serv
             },
             RequestRejected,
         ),
+        ({"type": "error", "code": "bio_policy", "message": "Slow down."}, RequestRejected),
+        ({"type": "error", "code": "something new", "message": "Slow down."}, RequestRejected),
+        ({"type": "error", "error": {"code": 503, "message": "Slow down."}}, Unavailable),
+        (
+            {"type": "error", "error": {"code": "new", "type": "server_error", "message": "Slow down."}},
+            Unavailable,
+        ),
     ],
     ids=str,
 )
@@ -339,6 +423,8 @@ async def test_an_error_within_a_stream_is_raised(make, server, event, kind):
             {"status": "failed", "error": {"code": "server_error", "message": "No."}, "output": []},
             Unavailable,
         ),
+        ({"status": "failed", "error": {"code": "vector_store_timeout"}, "output": []}, TimedOut),
+        ({"status": "failed", "error": {"code": "data_residency_mismatch"}, "output": []}, RequestRejected),
         ({"status": "failed", "error": None, "output": []}, Unavailable),
         ({"status": "queued", "error": None, "output": []}, UnexpectedResponse),
         ({"status": "completed"}, UnexpectedResponse),
