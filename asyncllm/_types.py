@@ -117,7 +117,8 @@ class Adjustment:
 
     def __str__(self) -> str:
         change = f"{self.asked!r} -> {self.sent!r}" if self.sent is not None else f"{self.asked!r}"
-        return f"{self.verdict} {self.parameter} ({change})" + (f": {self.reason}" if self.reason else "")
+        values = "" if self.asked is None is self.sent else f" ({change})"
+        return f"{self.verdict} {self.parameter}{values}" + (f": {self.reason}" if self.reason else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 from asyncllm.provider import Message, Role
 from asyncllm.rules import Applied
 
-from ._schema import is_strict
+from ._schema import closed, is_strict
 
 
 def by_text(biases: Mapping[int, float]) -> dict[str, float]:
@@ -73,12 +73,23 @@ class InFormat:
             options = self.shaped({"type": "json_object"})
             return Applied(verdict="renamed", sent=value, reason="as json_object", options=options)
 
-        is_held = self.holds_to_any or is_strict(value)
-        schema = {"name": "answer", "schema": value} | ({} if self.holds_to_any else {"strict": is_held})
-        options = self.shaped({"type": "json_schema", "json_schema": schema})
-        if is_held:
-            return Applied(verdict="renamed", sent=value, reason="as json_schema", options=options)
+        if self.holds_to_any:
+            return self._held(value, {"schema": value})
+        if is_strict(tight := closed(value)):
+            return self._held(value, {"schema": tight, "strict": True})
+        options = self.shaped(_named({"schema": value, "strict": False}))
         return Applied(verdict="clamped", sent=value, reason=self.wish, options=options)
+
+    def _held(self, asked: Any, schema: dict[str, Any]) -> Applied:
+        options = self.shaped(_named(schema))
+        if schema["schema"] == asked:
+            return Applied(verdict="renamed", sent=asked, reason="as json_schema", options=options)
+        reason = "as json_schema, its objects closed to further keys"
+        return Applied(verdict="translated", sent=schema["schema"], reason=reason, options=options)
+
+
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", **schema}}
 
 
 def in_chat(response_format: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,31 @@ UNKNOWN = frozenset(
 """Keywords of JSON Schema that OpenAI refuses in a strict schema."""
 
 
+MAPPED = frozenset({"properties", "$defs", "definitions"})
+"""Keywords whose value maps names to schemas."""
+
+
 def is_strict(schema: Mapping[str, Any]) -> bool:
     """Say whether OpenAI can hold an answer to *schema*: an object that is closed, and all within it."""
     return schema.get("type") == "object" and "anyOf" not in schema and _is_closed(schema)
+
+
+def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *schema* with its objects closed to further keys where it names some and is silent on others."""
+    node = dict(schema)
+    if "properties" in node:
+        node.setdefault("additionalProperties", False)
+    for name in MAPPED & node.keys():
+        node[name] = {key: _closed(each) for key, each in node[name].items()}
+    if "anyOf" in node:
+        node["anyOf"] = [_closed(each) for each in node["anyOf"]]
+    if "items" in node:
+        node["items"] = _closed(node["items"])
+    return node
+
+
+def _closed(schema: Any) -> Any:
+    return closed(schema) if isinstance(cast("object", schema), dict) else schema
 
 
 def _is_closed(schema: object) -> bool:
@@ -43,7 +65,7 @@ def _requires_all(node: Mapping[str, Any]) -> bool:
 
 def _within(node: Mapping[str, Any]) -> Iterable[object]:
     """Yield the schemas that *node* is made of."""
-    for name in ("properties", "$defs", "definitions"):
+    for name in MAPPED:
         yield from node.get(name, {}).values()
     yield from node.get("anyOf", [])
     if "items" in node:

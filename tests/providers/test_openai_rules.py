@@ -1,5 +1,6 @@
 """What OpenAI's own models take, and what they refuse, by family and by whether they think."""
 
+import pydantic
 import pytest
 
 from asyncllm import LLM
@@ -113,7 +114,7 @@ def test_verdicts_say_what_became_of_it(model, params, verdicts):
     "schema",
     [
         {"type": "object", "properties": {"a": {}}, "additionalProperties": False},
-        {"type": "object", "properties": {"a": {}}, "required": ["a"]},
+        {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": True},
         {"type": "array", "items": {"type": "string"}},
         {**STRICT, "properties": {**STRICT["properties"], "names": {"type": ["object", "null"]}}},
         {**STRICT, "$defs": {"name": {"type": "object"}}},
@@ -148,3 +149,37 @@ def test_a_schema_that_openai_holds_an_answer_to_is_sent_as_one():
 
 def test_any_json_will_do_where_no_schema_is_given():
     assert planned("gpt-4.1", response_format="json")[0] == {"response_format": {"type": "json_object"}}
+
+
+class Inner(pydantic.BaseModel):
+    name: str
+
+
+class Outer(pydantic.BaseModel):
+    inner: Inner
+    others: list[Inner]
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_an_ordinary_pydantic_model_is_held_to_with_its_objects_closed(api):
+    plan = LLM("openai:gpt-5.2", api=api, response_format=Outer).plan("hi")
+
+    (said,) = plan.adjustments
+    assert (said.verdict, said.reason) == ("translated", "as json_schema, its objects closed to further keys")
+    body = plan.sent[0].body
+    form = body["response_format"]["json_schema"] if api == "chat" else body["text"]["format"]
+    assert form["strict"] is True
+    assert form["schema"]["additionalProperties"] is False
+    assert form["schema"]["$defs"]["Inner"]["additionalProperties"] is False
+
+
+def test_a_schema_with_optional_keys_is_a_wish_and_goes_as_it_is():
+    class Optional(pydantic.BaseModel):
+        name: str = "x"
+
+    plan = LLM("openai:gpt-5.2", response_format=Optional).plan("hi")
+
+    assert [each.verdict for each in plan.adjustments] == ["clamped"]
+    assert plan.sent[0].body["response_format"]["json_schema"] == {
+        "name": "answer", "schema": Optional.model_json_schema(), "strict": False,
+    }  # fmt: skip
