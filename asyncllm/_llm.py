@@ -30,7 +30,7 @@ from ._sync import synchronous, synchronous_stream
 from ._tallies import Answers, Batch
 from ._tasks import check_tasks
 from ._types import Count, Prompt, Response, Role, Timing
-from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, unknown
+from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, described, unknown
 from .errors import InvalidParameter, LLMError, UnknownModel
 from .provider import Provider, estimated
 from .rules import Assumed, Rules
@@ -416,6 +416,9 @@ class LLM(Specified):
             provider=self._provider_name,
             model=self._model,
         )
+
+
+LLM.__doc__ = f"{inspect.cleandoc(LLM.__doc__ or '')}\n\nParameters:\n{described()}\n"
 
 
 def _check_kinds(**given: tuple[object, Any]) -> None:

@@ -327,6 +327,17 @@ ALIASES: Mapping[str, str] = MappingProxyType(_aliases)
 """The canonical name behind each other spelling."""
 
 
+OF_LLM = frozenset({"model", "model_name", "strict", "policy", "like", "rules", "retry", "provider"})
+"""Keywords of an LLM that are no parameters."""
+
+
+def described() -> str:
+    """Return what each parameter means and takes: a part of docstrings."""
+    return "\n".join(
+        f"    {name}: {parameter.meaning} Takes {parameter.kind}." for name, parameter in PARAMETERS.items()
+    )
+
+
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return *given* under canonical names, checked, and without what is None.
@@ -369,6 +380,8 @@ def consistent(values: dict[str, Any]) -> dict[str, Any]:
 
 def unknown(name: str, known: Iterable[str]) -> UnknownParameter:
     """Return the error for a keyword that nobody knows, with the nearest that somebody does."""
+    if name in OF_LLM:
+        return UnknownParameter(f"{name!r} is given to LLM(), not to a single call")
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"

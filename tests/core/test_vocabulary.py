@@ -263,6 +263,19 @@ def test_a_parameter_explains_itself():
     assert "Randomness" in (LLM.temperature.__doc__ or "")
 
 
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_docstring_of_an_llm_explains_every_parameter(name):
+    parameter = PARAMETERS[name]
+
+    assert f"    {name}: {parameter.meaning} Takes {parameter.kind}." in LLM.__doc__
+
+
+@pytest.mark.parametrize("name", ["strict", "policy", "model_name"])
+def test_what_belongs_to_an_llm_is_not_given_to_a_call(llm, name):
+    with pytest.raises(UnknownParameter, match=f"'{name}' is given to LLM"):
+        llm.run("x", **{name: True})
+
+
 def test_the_two_spellings_are_one_attribute(llm):
     llm.repition_penalty = 1.2
 
