@@ -38,15 +38,17 @@ def providers(
             listed = [{**asdict(plugin), "ready": not plugin.problems} for plugin in plugins]
             sys.stdout.write(json.dumps(listed, indent=2) + "\n")
         else:
-            _print.table(COLUMNS, map(_row, plugins))
+            well = "ready" if check else "installed"
+            _print.table(COLUMNS, (_row(plugin, well) for plugin in plugins))
 
 
-def _row(plugin: Installed) -> tuple[str, ...]:
+def _row(plugin: Installed, well: str) -> tuple[str, ...]:
     origin = f"{plugin.distribution} {plugin.version}".strip()
-    return plugin.name, origin, " ".join(plugin.models), "\n".join(_state(plugin))
+    return plugin.name, origin, " ".join(plugin.models), "\n".join(_state(plugin, well))
 
 
-def _state(plugin: Installed) -> Iterator[str]:
-    yield from plugin.problems or ("ready",)
+def _state(plugin: Installed, well: str) -> Iterator[str]:
+    """Yield what stands in the plugin's way and what to do about it; or else that all is *well*."""
+    yield from plugin.problems or (well,)
     if plugin.install:
         yield plugin.install

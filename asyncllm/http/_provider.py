@@ -30,11 +30,11 @@ class Surface(ABC):
     """One of a vendor's APIs: where its requests go, and how requests and answers are put into words."""
 
     path: str
-    """Where requests go, below the server's address."""
+    """Where requests go, below the server's address: ``"/v1/chat/completions"``."""
     framing: ClassVar[Literal["events", "lines"]] = "events"
     """What a stream is made of: server-sent events, or lines of JSON."""
     last_event: ClassVar[str | None] = None
-    """The data of a stream's last event, if the connection stays open after it."""
+    """The data of a stream's last event, if the connection may stay open after it; the reader gets it too."""
 
     @abstractmethod
     def body(self, request: Request, *, stream: bool) -> bytes:
@@ -46,7 +46,11 @@ class Surface(ABC):
 
     @abstractmethod
     def reader(self, request_id: str | None) -> Callable[[str], Iterable[Delta]]:
-        """Return what reads one stream: from the data of each event, or each line, to what it brings."""
+        """
+        Return what reads one stream: from the data of each event, or each line, to what it brings.
+
+        The last event is among them, also where it is no JSON: it brings nothing.
+        """
 
 
 class HTTPProvider(Provider):
@@ -74,7 +78,7 @@ class HTTPProvider(Provider):
     url_variable: ClassVar[str]
     """The environment's variable that holds the server's address."""
     id_header: ClassVar[str] = "x-request-id"
-    """The header that holds an answer's id."""
+    """The header that holds an answer's id; a client of one's own reads it from errors."""
 
     secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key", "headers"})
 
@@ -109,9 +113,9 @@ class HTTPProvider(Provider):
         """
         Say whether a whole answer, too, is taken as a stream.
 
-        That is the way where a connection would be idle for too long, and with
-        servers that go on computing for a client who has left until they have
-        something to send.
+        That is the way with vendors that refuse to keep a long answer waiting, and
+        with servers that see only while they send that the client has left: one that
+        computes a whole answer first goes on for nobody.
         """
         return False
 

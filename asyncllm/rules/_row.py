@@ -73,3 +73,14 @@ is what is said, for a provider that cannot say it all just so.
 def as_it_is(value: Any) -> Any:
     """Return *value*: the form of what has no other."""
     return value
+
+
+def check_range(within: tuple[Any, ...]) -> None:
+    """
+    Look at the two ends of a range.
+
+    Raises:
+        TypeError: They are no two numbers, the lower one first.
+    """
+    if len(within) != 2 or not all(isinstance(end, int | float) for end in within) or within[0] > within[1]:
+        raise TypeError(f"within takes two numbers, and math.inf for an open side; got {within!r}")

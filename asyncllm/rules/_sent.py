@@ -10,7 +10,7 @@ from typing import Any
 from asyncllm._types import Message, Role
 from asyncllm._vocabulary import EFFORTS, ROLES, Effort
 
-from ._row import Applied, as_it_is
+from ._row import Applied, as_it_is, check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class Native:
     """The provider knows the parameter under this name; what is outside its range is clamped."""
 
     within: tuple[float, float] = (-math.inf, math.inf)
+
+    def __post_init__(self) -> None:
+        check_range(self.within)
 
     def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
         return Renamed(name, within=self.within).apply(name, value, asked)
@@ -32,6 +35,9 @@ class Renamed:
     form: Callable[[Any], Any] = as_it_is
     also: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What belongs to saying it: other keys of the body."""
+
+    def __post_init__(self) -> None:
+        check_range(self.within)
 
     def apply(self, name: str, value: Any, asked: Mapping[str, Any]) -> Applied:
         low, high = self.within

@@ -44,6 +44,14 @@ def test_nothing_is_imported(plugins, invoke, listed):
     assert not {"asyncllm_bad", "openai", "anthropic", "llama_cpp"} & ({*sys.modules} - before)
 
 
+def test_what_was_not_imported_is_installed_and_what_was_is_ready(echo, invoke):
+    unseen, seen = (invoke("providers", *check).stdout for check in ([], ["--check"]))
+
+    assert "installed" in unseen
+    assert "ready" not in unseen
+    assert "ready" in seen
+
+
 def test_a_plugin_without_its_module_says_so(plugins, listed):
     plugins.install("asyncllm-lost", provider="lost", module="asyncllm_lost", source=None)
 

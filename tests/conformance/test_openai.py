@@ -1,6 +1,14 @@
 """OpenAI's provider is what every provider has to be, by each of its APIs."""
 
-from asyncllm.testing import HTTPConformance, openai_answer, openai_stream, responses_answer, responses_stream
+from asyncllm.testing import (
+    HTTPConformance,
+    Reply,
+    openai_answer,
+    openai_stream,
+    responses_answer,
+    responses_stream,
+)
+from asyncllm.testing.conformance._tables import HTTPTables
 from asyncllm_openai import OpenAIProvider
 
 CHAT, RESPONSES = (
@@ -11,6 +19,16 @@ CHAT, RESPONSES = (
     )
     for api in ("chat", "responses")
 )
+
+
+def one_after_the_other(texts):
+    """A stream of several answers."""
+    events = [
+        {**event, "choices": [{**choice, "index": index} for choice in event["choices"]]}
+        for index, text in enumerate(texts)
+        for event in openai_stream(text).events[:-1]
+    ]
+    return Reply(events=[*events, "[DONE]"])
 
 
 class TestChat(HTTPConformance):
@@ -32,6 +50,9 @@ class TestChat(HTTPConformance):
     def stream(self, *pieces):
         return openai_stream(*pieces)
 
+    def answers(self, *texts, stream):
+        return one_after_the_other(texts) if stream else openai_answer(*texts)
+
 
 class TestResponses(TestChat):
     tables = RESPONSES
@@ -46,8 +67,18 @@ class TestResponses(TestChat):
         return responses_stream(*pieces)
 
 
-class TestCompatible(TestChat):
+class TestCompatible(HTTPTables):
+    """They speak Chat Completions too: only their tables are others."""
+
+    provider = OpenAIProvider
+    model = "gpt-4.1"
     tables = tuple(table for table in OpenAIProvider.tables if table not in CHAT + RESPONSES)
 
     def settings(self, url):
         return {"base_url": url + "/v1", "api_key": "sk-made-up-for-tests"}
+
+    def answer(self, text):
+        return openai_answer(text)
+
+    def stream(self, *pieces):
+        return openai_stream(*pieces)

@@ -705,3 +705,10 @@ def test_max_length_that_is_less_than_the_providers_shortest_answer_is_an_error(
         InvalidParameter, match="leaves 5 tokens for an answer, and the provider's shortest takes 16"
     ):
         prepared(rules, max_length=45, count=Count(tokens=40, exact=True))
+
+
+@pytest.mark.parametrize("within", [(1, None), (2, 1), (1,)])
+@pytest.mark.parametrize("row", [Native, lambda within: Renamed("other", within=within)])
+def test_a_range_that_is_none_is_told_where_it_is_written(row, within):
+    with pytest.raises(TypeError, match="for an open side"):
+        row(within=within)

@@ -5,16 +5,27 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import asyncllm.rules
 from asyncllm import LLM
+from asyncllm.provider import Delta, FinishReason, Message, TokenLogprob, Usage
 
 ROOT = Path(__file__).parents[2]
 ECHO = ROOT / "examples" / "asyncllm-echo"
 GUIDE = (ROOT / "docs" / "writing-a-provider.md").read_text()
 BLOCKS = re.findall(r"```(?:python|toml)\n(.*?)```", GUIDE, re.DOTALL)
+
+FILES = {
+    "asyncllm_parrot.py": ['"""Parrot\'s models', "CHAT_RULES"],
+    "test_parrot.py": [
+        "from asyncllm_parrot import ParrotProvider",
+        "from asyncllm_parrot import ChattyParrot",
+        "from asyncllm import LLM\nfrom asyncllm.testing",
+    ],
+}
 
 
 def block(beginning):
@@ -46,9 +57,9 @@ def test_the_guides_session_is_what_happens():
     )
 
 
-def test_the_guides_provider_over_http_passes_the_conformance_suite(tmp_path):
-    (tmp_path / "asyncllm_parrot.py").write_text(block('"""Parrot\'s models'))
-    (tmp_path / "test_parrot.py").write_text(block("from asyncllm_parrot"))
+def test_the_guides_providers_over_http_pass_the_conformance_suite(tmp_path):
+    for name, beginnings in FILES.items():
+        (tmp_path / name).write_text("\n\n".join(map(block, beginnings)))
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(tmp_path)]
 
     done = subprocess.run(
@@ -56,7 +67,7 @@ def test_the_guides_provider_over_http_passes_the_conformance_suite(tmp_path):
     )
 
     assert done.returncode == 0, done.stdout
-    assert re.search(r"\d\d passed", done.stdout)
+    assert re.search(r"\d\d\d passed", done.stdout)
     assert "skipped" not in done.stdout
 
 
@@ -73,3 +84,12 @@ def test_the_guide_names_every_row():
     } - {"Rule"}
 
     assert {name for name in rows if f"{name}(" not in GUIDE} == set()
+
+
+@pytest.mark.parametrize("words", [Delta, Usage, TokenLogprob, Message])
+def test_the_guide_explains_each_field_of_what_a_provider_is_made_of(words):
+    assert {name for name in words.__match_args__ or words.__slots__ if f"`{name}`" not in GUIDE} == set()
+
+
+def test_the_guide_explains_each_reason_for_an_end():
+    assert {reason for reason in get_args(FinishReason) if f"`{reason}`" not in GUIDE} == set()

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import anyio
 import httpx2
-from asyncllm_parrot import ParrotProvider, Speech
-from test_parrot import TestParrot
+from asyncllm_parrot import Chat, ChattyParrot, ParrotProvider, Speech
+from test_parrot import TestChat, TestParrot
 
 from asyncllm import http
-from asyncllm.errors import Unavailable
-from asyncllm.provider import Wire
-from asyncllm.rules import Applied
+from asyncllm.errors import Unavailable, UnexpectedResponse
+from asyncllm.provider import Answer, Choice, Response, Wire, in_one_piece
+from asyncllm.rules import Applied, Native
 
 
 class Right(TestParrot):
@@ -278,3 +278,124 @@ class NeverSaysWhy(Speech):
 
 class TestNeverSaysWhyItEnded(Right):
     provider = speaking(NeverSaysWhy)
+
+
+class BringsSomethingBeside(Speech):
+    def body(self, request, *, stream):
+        mood = {"mood": "calm"} if "temperature" in request.options else {}
+        return json.dumps({**json.loads(super().body(request, stream=stream)), **mood}).encode()
+
+
+class TestBringsSomethingBeside(Right):
+    provider = speaking(BringsSomethingBeside)
+
+
+class HasNoPath(http.Surface):
+    body, response, reader = Speech.body, Speech.response, Speech.reader
+
+
+class TestHasNoPath(Right):
+    provider = speaking(HasNoPath)
+
+
+class TestMisspellsAParameter(Right):
+    class provider(ParrotProvider):
+        def rules(self, model, params):
+            return {**super().rules(model, params), "max_token": Native()}
+
+
+class TestRepliesWithNoReply(Right):
+    def answer(self, text):
+        return {"text": text}
+
+
+class AsksForNoStream(Speech):
+    def body(self, request, *, stream):
+        return super().body(request, stream=False)
+
+
+class TestAsksForNoStream(Right):
+    provider = speaking(AsksForNoStream)
+
+
+class TestNeverSendsTheKey(Right):
+    class provider(ParrotProvider):
+        def client(self, pool):
+            return http.PlainClient(pool, base_url=self.base_url, headers=self.headers)
+
+
+class TestNeverSendsTheHeaders(Right):
+    class provider(ParrotProvider):
+        def client(self, pool):
+            return http.PlainClient(pool, base_url=self.base_url, bearer=self.key)
+
+
+class TestStumblesWithoutAKey(Right):
+    class provider(ParrotProvider):
+        def client(self, pool):
+            return http.PlainClient(pool, base_url=self.base_url, bearer=self.key + "")
+
+
+class TrustsTheShape(Speech):
+    def response(self, content, request_id):
+        fields = json.loads(content)
+        return Response(choices=(Choice(text=fields["text"], finish_reason="stop"),))
+
+
+class TestTrustsTheShape(Right):
+    provider = speaking(TrustsTheShape)
+
+
+class TakesAnythingForText(Speech):
+    def response(self, content, request_id):
+        text = json.loads(content).get("text") if content[:1] == b"{" else ""
+        return Response(choices=(Choice(text=text, finish_reason="stop"),))
+
+
+class TestTakesAnythingForText(Right):
+    provider = speaking(TakesAnythingForText)
+
+
+class PassesOverErrors(Speech):
+    def response(self, content, request_id):
+        fields = {name: value for name, value in json.loads(content).items() if name != "error"}
+        return super().response(json.dumps(fields).encode(), request_id)
+
+
+class TestPassesOverErrors(Right):
+    provider = speaking(PassesOverErrors)
+
+
+class OneText(Chat):
+    def response(self, content, request_id):
+        deltas = in_one_piece(super().response(content, request_id))
+        answer = Answer()
+        for delta in deltas:
+            answer.add(replace(delta, index=0))
+        return answer.response()
+
+
+class TestTakesSeveralTextsForOne(TestChat):
+    class provider(ChattyParrot):
+        def surface(self, request):
+            return OneText()
+
+
+class TestKeepsSeveralAnswersToItself(TestChat):
+    def answer(self, text):
+        return super().answers(text, stream=False)
+
+    def answers(self, *texts, stream):
+        return None
+
+
+class ReadsAnotherKey(Speech):
+    def response(self, content, request_id):
+        try:
+            return json.loads(content)["words"]
+        except KeyError as error:
+            raise UnexpectedResponse("no answer") from error
+
+
+class TestReadsAnotherKey(Right):
+    provider = speaking(ReadsAnotherKey)

@@ -18,6 +18,41 @@ CAUGHT = {
         "SendsNulls":         "'seed' is sent as null",
         "SendsTheDropped":    "'top_k' is sent (40) though no row brought it",
         "PlansSomethingElse": "wire() shows model as None",
+        "BringsSomethingBeside": "'mood' is sent ('calm') beside temperature",
+    },
+    "test_every_surface_says_where_its_requests_go": {
+        "HasNoPath": "HasNoPath has no path",
+    },
+    "test_every_row_is_for_a_parameter": {
+        "MisspellsAParameter": "did you mean 'max_tokens'?",
+    },
+    "test_no_character_is_lost_however_the_answer_comes_in": {
+        "RepliesWithNoReply": "answer(text) returned {'text': 'Hi'}",
+    },
+    "test_who_reads_a_stream_has_asked_for_one": {
+        "AsksForNoStream": "a whole answer was asked for",
+    },
+    "test_the_settings_reach_the_server": {
+        "NeverSendsTheKey":     "the setting api_key never reaches the server",
+        "NeverSendsTheHeaders": "the setting headers never reaches the server",
+    },
+    "test_a_call_without_a_key_works_or_says_what_is_missing": {
+        "StumblesWithoutAKey": "raise MissingAPIKey in client()",
+    },
+    "test_an_answer_of_another_shape_is_no_raw_error": {
+        "TrustsTheShape":       "'text' is left out: the raw KeyError(\"'text'\") at ",
+        "TakesAnythingForText": "'text' is null: None passed for a text",
+    },
+    "test_an_error_with_a_status_of_success_is_an_error": {
+        "PassesOverErrors": "its words, 'Not today.', are not in IncompleteResponse",
+    },
+    "test_several_answers_to_one_call_are_told_apart": {
+        "TakesSeveralTextsForOne":     "give each Delta the index of its text",
+        "KeepsSeveralAnswersToItself": "say in answers(*texts, stream)",
+    },
+    "test_streaming_equals_not_streaming": {
+        "StripsPieces":    "text: ",
+        "ReadsAnotherKey": "KeyError(\"'words'\") at ",
     },
     "test_no_parameter_vanishes_without_a_word": {
         "SaysNativeAndDoesNothing": "seed is said to be native",
@@ -31,9 +66,6 @@ CAUGHT = {
     },
     "test_a_stream_with_rubbish_in_it_is_an_error_or_whole": {
         "PassesOverRubbish": "passed for the whole answer",
-    },
-    "test_streaming_equals_not_streaming": {
-        "StripsPieces": "text: ",
     },
     "test_every_status_has_its_error": {
         "HasNoErrors":          "400: the raw StatusError",
@@ -89,9 +121,9 @@ def failures(tmp_path_factory):
     """Run each broken provider against the check that should catch it; return what each check said."""
     folder = tmp_path_factory.mktemp("plugins")
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    files = {"asyncllm_parrot.py": '"""Parrot', "test_parrot.py": "from asyncllm_parrot"}
-    for name, beginning in files.items():
-        (folder / name).write_text(next(block for block in blocks if block.startswith(beginning)))
+    files = {"asyncllm_parrot.py": ('"""Parrot', "CHAT_RULES"), "test_parrot.py": ("from asyncllm_parrot",)}
+    for name, beginnings in files.items():
+        (folder / name).write_text("\n\n".join(block for block in blocks if block.startswith(beginnings)))
     (folder / "test_broken.py").write_text(BROKEN.read_text())
     checks = [f"test_broken.py::Test{name}::{check}" for check, caught in CAUGHT.items() for name in caught]
     command = [sys.executable, "-m", "pytest", "-q", "--junit-xml=said.xml", f"--rootdir={folder}", *checks]

@@ -62,7 +62,7 @@ class Answers(Subject):
 
         async with make() as llm:
             async with anyio.create_task_group() as group:
-                for _ in range(8):
+                for _ in range(4):
                     group.start_soon(one)
             alone = answered(await outcome(llm, mode))
 
@@ -99,7 +99,7 @@ class HTTPAnswers(Answers, HTTPSubject):
             answered(await outcome(llm, "stream"))
         expect(
             self.provider.stream is Provider.stream or self.is_stream(server.requests[-1]),
-            "a stream is wanted, and a whole answer was asked for: let body(…, stream=True) ask for a stream; "
+            "a stream is wanted, and a whole answer was asked for: let body(…, stream=True) ask for one; "
             'where your server tells by something else than "stream": true, replace is_stream()',
         )
 

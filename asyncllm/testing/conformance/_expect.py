@@ -65,7 +65,7 @@ def as_an_error(got: Response | Exception, kind: type[ProviderError] = ProviderE
     if isinstance(got, Response):
         return f"the answer {got.text!r} came, in place of {kind.__name__}"
     if not isinstance(got, LLMError):
-        return f"the raw {_raised(got)}, in place of {kind.__name__}: give it a row in `errors`"
+        return f"the raw {raised(got)}, in place of {kind.__name__}: give it a row in `errors`"
     return None if isinstance(got, kind) else f"{described(got)}, in place of {kind.__name__}"
 
 
@@ -81,7 +81,7 @@ def led_to(error: BaseException) -> Iterator[str]:
     seen: BaseException | None = error
     while seen is not None:
         unread: Any = getattr(seen, "doc", None) or getattr(seen, "object", None)
-        yield _raised(seen) + (f", of {unread!r:.500}" if unread else "")
+        yield raised(seen) + (f", of {unread!r:.500}" if unread else "")
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
@@ -90,7 +90,7 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}({(str(error).splitlines() or [''])[0][:200]!r})"
 
 
-def _raised(error: BaseException) -> str:
+def raised(error: BaseException) -> str:
     """Return *error*, described, and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     return described(error) + (f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else "")

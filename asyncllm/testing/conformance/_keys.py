@@ -35,7 +35,8 @@ class Keys(HTTPSubject):
         server.reply(self.error(400, "No."))
         given = self.settings(server.url)
         if "headers" in self.taken:
-            given = {**given, "headers": {**(given.get("headers") or {}), **HEADERS}}
+            own: Mapping[str, str] = given.get("headers") or {}
+            given = {**given, "headers": {**own, **HEADERS}}
         async with self.llm(server.url, **given) as llm:
             await outcome(llm, "complete")
 

@@ -37,7 +37,7 @@ class Loops(Subject):
     def test_event_loops_at_once_in_threads(self, make: Make, mode: str) -> None:
         llm = make()
         with ThreadPoolExecutor(max_workers=4) as threads:
-            _same(threads.map(functools.partial(_text, llm, mode), BACKENDS * 4))
+            _same(threads.map(functools.partial(_text, llm, mode), BACKENDS * 2))
 
     def test_synchronous_calls_in_threads_at_once(self, make: Make) -> None:
         with make() as llm, ThreadPoolExecutor(max_workers=4) as threads:

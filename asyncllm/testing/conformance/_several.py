@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from asyncllm import LLM
-from asyncllm.provider import Table
+from asyncllm.provider import Params, Table
 from asyncllm.testing._server import ScriptedServer
 
 from ._answers import answered
@@ -15,6 +17,7 @@ from ._subject import MODES, ONCE
 from ._trials import prepared
 
 TEXTS = ("one", "another")
+ASKED = Params(num_return_sequences=len(TEXTS))
 
 
 class Several(HTTPSubject):
@@ -36,7 +39,7 @@ class Several(HTTPSubject):
             "what the server sends then, so that they can be seen to come apart",
         )
         server.reply(reply)
-        given = {**self.settings(server.url), **table.params, "num_return_sequences": len(TEXTS)}
+        given: dict[str, Any] = {**self.settings(server.url), **table.params, **ASKED}
         async with LLM(table.model, provider=self.provider, retry=ONCE, **given) as llm:
             texts = answered(await outcome(llm, mode)).texts
 
@@ -46,5 +49,4 @@ class Several(HTTPSubject):
         )
 
     def _has_several(self, table: Table) -> bool:
-        asked = {**table.params, "num_return_sequences": len(TEXTS)}
-        return prepared(self.made(table), table, asked).choices == len(TEXTS)
+        return prepared(self.made(table), table, {**table.params, **ASKED}).choices == len(TEXTS)

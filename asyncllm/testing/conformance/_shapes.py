@@ -9,11 +9,12 @@ from typing import Any, cast
 import anyio
 import pytest
 
+from asyncllm.errors import ProviderError
 from asyncllm.provider import Response
 from asyncllm.testing._reply import Reply
 from asyncllm.testing._server import ScriptedServer
 
-from ._expect import as_an_error, expect_none, outcome
+from ._expect import as_an_error, expect_none, outcome, raised
 from ._served import HTTPSubject
 from ._subject import MODES
 
@@ -43,9 +44,9 @@ class Shapes(HTTPSubject):
         server.reply(self.error(200, "Not today."))
         async with self.llm(server.url) as llm:
             got = await outcome(llm, mode)
-        unheard = [] if "Not today." in str(got) else [f"its words, 'Not today.', are not in {got!r}"]
+        unheard = None if "Not today." in str(got) else f"its words, 'Not today.', are not in {got!r}"
         expect_none(
-            [as_an_error(got)] if as_an_error(got) else unheard,
+            filter(None, [as_an_error(got) or unheard]),
             "a gateway may send an error with status 200: raise asyncllm.errors.failure(message, …) for it",
         )
 
@@ -60,15 +61,15 @@ class Shapes(HTTPSubject):
                 problems += [f"{case}: {problem}"] if problem else []
         expect_none(
             problems,
-            "what is of another shape than the vendor's is an UnexpectedResponse: check what you read, or raise it "
-            "from (AttributeError, LookupError, TypeError, ValueError)",
+            "what is of another shape than the vendor's is an UnexpectedResponse: check what you read, or "
+            "raise it from AttributeError, LookupError, TypeError and ValueError",
         )
 
 
 def _unsound(got: Response | Exception) -> str | None:
     """Return what is wrong with *got*; None for an answer, and an error of ours."""
     if not isinstance(got, Response):
-        return as_an_error(got)
+        return None if isinstance(got, ProviderError) else f"the raw {raised(got)}"
 
     texts: list[object] = [choice.text for choice in got.choices]
     usage = got.usage
@@ -83,20 +84,17 @@ def _bent_replies(reply: Reply) -> Iterator[tuple[str, Reply]]:
     if reply.events is not None:
         for number, event in enumerate(reply.events):
             name, data = event if isinstance(event, tuple) else ("", event)
-            for case, other in _bent(data) if isinstance(data, Mapping) else ():
-                events = [*reply.events]
-                events[number] = (name, cast("Any", other))
-                yield f"event {number}: {case}", replace(reply, events=events)
+            for case, other in () if isinstance(data, str) else _bent(data):
+                bent: Any = (name, other)
+                yield f"event {number}: {case}", replace(reply, events=_with(reply.events, number, bent))
     elif reply.lines is not None:
         for number, line in enumerate(reply.lines):
             for case, other in _bent(line):
-                lines = [*reply.lines]
-                lines[number] = other
-                yield f"line {number}: {case}", replace(reply, lines=lines)
+                yield f"line {number}: {case}", replace(reply, lines=_with(reply.lines, number, other))
     else:
-        yield from (
-            (case, replace(reply, json=other)) for case, other in _bent(reply.json) if other is not None
-        )
+        # Without JSON, a reply is empty: what that means is tried elsewhere.
+        bent_jsons = ((case, other) for case, other in _bent(reply.json) if other is not None)
+        yield from ((case, replace(reply, json=other)) for case, other in bent_jsons)
 
 
 def _bent(value: Any, place: str = "all of it") -> Iterator[tuple[str, Any]]:
@@ -110,7 +108,11 @@ def _bent(value: Any, place: str = "all of it") -> Iterator[tuple[str, Any]]:
             for case, other in _bent(inner, repr(key)):
                 yield case, {**fields, key: other}
     elif isinstance(value, list):
-        items = cast("list[Any]", value)
+        items = cast("Sequence[Any]", value)
         for number, inner in enumerate(items):
             for case, other in _bent(inner, f"{place}[{number}]"):
-                yield case, [*items[:number], other, *items[number + 1 :]]
+                yield case, _with(items, number, other)
+
+
+def _with(items: Sequence[Any], number: int, other: Any) -> list[Any]:
+    return [*items[:number], other, *items[number + 1 :]]

@@ -21,7 +21,7 @@ from asyncllm.testing._server import ScriptedServer
 from ._expect import expect, expect_none
 from ._served import HTTPSubject
 from ._subject import MODES, Subject
-from ._trials import Trial, leaves, paths, trials
+from ._trials import Trial, leaves, paths, prepared, trials
 
 TOLD = (
     "a row of rules() says what becomes of a parameter: let its apply() return an Applied with a verdict, "
@@ -84,7 +84,7 @@ class HTTPTables(Tables, HTTPSubject):
         if not isinstance(provider, HTTPProvider):
             return
 
-        surface = provider.surface(next(iter(_sound(provider, table))).request)
+        surface = provider.surface(prepared(provider, table, table.params).request)
         expect(
             str(getattr(surface, "path", "")).startswith("/"),
             f'{type(surface).__name__} has no path: state where its requests go, as in path = "/v1/speak"',
