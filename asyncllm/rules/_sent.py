@@ -51,13 +51,7 @@ class Renamed:
                 verdict="clamped", sent=sent, reason=f"accepts {_span(low, high)}", options=options
             )
 
-        plain = self.to == name and self.form is as_it_is and not self.also
-        return Applied(
-            verdict="native" if plain else "renamed",
-            sent=sent,
-            reason="" if plain else f"as {self.to}",
-            options=options,
-        )
+        return _said(name, self.to, sent, options, plain=self.form is as_it_is and not self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +85,7 @@ class Nearest:
                 verdict="clamped", sent=sent, reason=f"knows {', '.join(self.levels)}", options=options
             )
 
-        plain = self.to == name and self.form is as_it_is
-        return Applied(
-            verdict="native" if plain else "renamed",
-            sent=sent,
-            reason="" if plain else f"as {self.to}",
-            options=options,
-        )
+        return _said(name, self.to, sent, options, plain=self.form is as_it_is)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +168,13 @@ class Repeated:
         if value == 1:
             return Applied(verdict="native", reason="what the provider does anyway")
         return Applied(verdict="emulated", calls=value, reason=self.reason)
+
+
+def _said(name: str, to: str, sent: Any, options: Mapping[str, Any], *, plain: bool) -> Applied:
+    """Return the parameter *name* as it was sent, just as asked, under the name *to*."""
+    if plain and to == name:
+        return Applied(verdict="native", sent=sent, options=options)
+    return Applied(verdict="renamed", sent=sent, reason=f"as {to}", options=options)
 
 
 def _span(low: float, high: float) -> str:
