@@ -24,6 +24,7 @@ tensors = head.index(b"token_embd.weight")
 class Job:
     request = Request(model="", messages=(Message("user", "Hi."),), options={"max_tokens": 2})
     interrupt = Interrupt()
+    only_count = False
 
 
 def outcome():

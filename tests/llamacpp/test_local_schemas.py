@@ -125,8 +125,6 @@ async def test_what_a_grammar_does_not_hold_is_named(schema, left_out):
         ({"enum": []}, "a part that nothing fits"),
         ({"properties": {"a": False}}, "a part that nothing fits"),
         ({"properties": {"a": 3}}, "3 stands for one"),
-        ({"enum": [float("nan")]}, "is no JSON schema"),
-        ({"enum": ["\ud800"]}, "is no JSON schema"),
         (
             {"$ref": "https://example.com/schema"},
             "refers to 'https://example.com/schema', which is not within",

@@ -12,7 +12,6 @@ import pytest
 
 from asyncllm._policy import ROWS
 from asyncllm._vocabulary import unknown
-from asyncllm.http import HTTPProvider
 from asyncllm.provider import Provider, Request, Table
 from asyncllm.rules import Rule
 from asyncllm.testing._reply import Recorded
@@ -81,10 +80,11 @@ class HTTPTables(Tables, HTTPSubject):
 
     def test_every_surface_says_where_its_requests_go(self, table: Table) -> None:
         provider = self.made(table)
-        if not isinstance(provider, HTTPProvider):
+        surface_of = getattr(provider, "surface", None)
+        if surface_of is None:  # One of its own making, in place of asyncllm.http's.
             return
 
-        surface = provider.surface(prepared(provider, table, table.params).request)
+        surface = surface_of(prepared(provider, table, table.params).request)
         expect(
             str(getattr(surface, "path", "")).startswith("/"),
             f'{type(surface).__name__} has no path: state where its requests go, as in path = "/v1/speak"',
