@@ -10,35 +10,33 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from typing import Any, Literal, Self, Unpack, cast, overload
 
-import anyio
-
 from ._ask import answer, begin, count
 from ._batch import map_bounded
 from ._deadline import Deadline
 from ._finish import finished
 from ._kinds import Whole
-from ._loop import CLOSING, PerLoop
+from ._model import Model
 from ._plan import Plan
-from ._policy import Policies, Policy, checked_rules
-from ._prepare import Prepared, prepare
-from ._registry import check_settings, find
+from ._policy import Policies, Policy
+from ._prepare import Prepared
+from ._registry import find
 from ._retry import Retry
+from ._setters import Setters
 from ._several import together
-from ._specification import Specified
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
 from ._tallies import Answers, Batch
 from ._tasks import check_tasks
 from ._types import Count, Prompt, Response, Role, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, described, unknown
-from .errors import InvalidParameter, LLMError, UnknownModel
+from .errors import InvalidParameter, LLMError
 from .provider import Provider, estimated
-from .rules import Assumed, Rules
+from .rules import Rules
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
 
-class LLM(Specified):
+class LLM(Setters):
     """
     A language model.
 
@@ -52,7 +50,7 @@ class LLM(Specified):
             the environment's ``ASYNCLLM_MODEL`` is asked, or else the small
             model that the ``demo`` extra installs.
 
-        model_name: The same, under the name of the other parameters.
+        model_name: The same, under the name of the other parameters; so is *model_id*.
 
         strict:
             Raise :exc:`UnsupportedParameter`, before anything is sent, where the
@@ -89,6 +87,7 @@ class LLM(Specified):
         model: str | None = None,
         *,
         model_name: str | None = None,
+        model_id: str | None = None,
         max_tokens: int | None = None,
         max_length: int | None = None,
         temperature: float | None = None,
@@ -103,6 +102,7 @@ class LLM(Specified):
         length_penalty: float | None = None,
         early_stopping: bool | Literal["never"] | None = None,
         frequency_penalty: float | None = None,
+        freq_penalty: float | None = None,
         presence_penalty: float | None = None,
         repetition_penalty: float | None = None,
         repition_penalty: float | None = None,
@@ -110,6 +110,7 @@ class LLM(Specified):
         logprobs: int | None = None,
         stop_token: str | Sequence[str] | None = None,
         eos_token_id: int | Sequence[int] | None = None,
+        stop_token_id: int | Sequence[int] | None = None,
         bos_token_id: int | None = None,
         pad_token_id: int | None = None,
         system_prompt: str | None = None,
@@ -128,39 +129,14 @@ class LLM(Specified):
         provider: Callable[..., Provider] | None = None,
         **settings: Any,
     ) -> None:
-        if model is not None and model_name is not None and model != model_name:
-            raise InvalidParameter(
-                f"model and model_name are one parameter: got {model!r} and {model_name!r}"
-            )
-
         given = locals()
         super().__init__({name: given[name] for name in (*PARAMETERS, *ALIASES)})
-        source = find(model_name if model is None else model, provider)
-        check_settings(settings, source.maker, known=inspect.signature(LLM).parameters)
-        self._model = source.model
-        self._given_provider = provider
-        self._settings = settings
         self._policies = Policies(policy or {}, strict=strict)
-        self._like = None if like is None else like.removeprefix(f"{source.provider}:")
-        self._rules = checked_rules(rules or {})
         self._retry = Retry() if retry is None else retry
-        self._make = functools.partial(source.maker, **settings)
-        self._rulebook = self._make()
-        _check_kinds(
-            strict=(strict, bool),
-            like=(like, str | None),
-            retry=(self._retry, Retry),
-            provider=(self._rulebook, Provider),
-        )
-        if self._like is not None and isinstance(self._rules_for({}).get("model_name"), Assumed):
-            raise UnknownModel(f"like={like!r} is in no table of the provider's either")
-        self._provider_name = source.provider or type(self._rulebook).__name__
-        self._provider: PerLoop[Provider] = PerLoop(self._opened, _closed, keep=True)
-
-    @property
-    def model_name(self) -> str:
-        """Provider and model, as ``LLM(...)`` takes them where the provider is an installed one."""
-        return f"{self._provider_name}:{self._model}"
+        _check_kinds(strict=(strict, bool), retry=(self._retry, Retry))
+        name = _one_name(model=model, model_name=model_name, model_id=model_id)
+        known = inspect.signature(LLM).parameters
+        self._model = Model(find(name, provider), settings, known=known, like=like, rules=rules)
 
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
         """
@@ -181,11 +157,11 @@ class LLM(Specified):
     async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:
         """Ask once and return the answer with all that is known of it. Otherwise like :meth:`arun`."""
         began = time.perf_counter()
-        asked = self._asked(params)
-        call = self._prepared(task, asked)
+        model, asked = self._model, self._asked(params)
+        call = self._prepared(model, task, asked)
         with Deadline(call.timeout)():
-            async with self._provider.use() as provider:
-                call = await self._counted(provider, call, task, asked)
+            async with model.use() as provider:
+                call = await self._counted(model, provider, call, task, asked)
                 response, attempts = await answer(provider, call, call.requests, self._retry, self._turn)
         return self._finished(call, began, attempts, response)
 
@@ -206,13 +182,13 @@ class LLM(Specified):
         raised, since nobody can take back what was seen.
         """
         began = time.perf_counter()
-        asked = self._asked(params)
-        call = self._prepared(task, asked)
+        model, asked = self._model, self._asked(params)
+        call = self._prepared(model, task, asked)
         deadline = Deadline(call.timeout)
         async with AsyncExitStack() as stack:
             with deadline():
-                provider = await stack.enter_async_context(self._provider.use())
-                call = await self._counted(provider, call, task, asked)
+                provider = await stack.enter_async_context(model.use())
+                call = await self._counted(model, provider, call, task, asked)
                 opened = functools.partial(begin, stack, provider, call, call.request, deadline)
                 stream, attempts = await self._retry(opened)
             finish = functools.partial(self._finished, call, began, attempts)
@@ -294,14 +270,14 @@ class LLM(Specified):
         ``max_length`` is shown by an estimate of the prompt. Where the call would
         be refused (``strict``, ``policy``), the plan says so instead of raising.
         """
-        asked = self._asked(params)
-        call = self._applied(task, asked)
+        model, asked = self._model, self._asked(params)
+        call = model.applied(task, asked)
         if call.length is not None:
-            call = self._applied(task, asked, estimated(call.request))
+            call = model.applied(task, asked, estimated(call.request))
         return Plan(
-            provider=self._provider_name,
-            model=self._model,
-            sent=tuple(self._rulebook.wire(request, stream=bool(call.stops)) for request in call.requests),
+            provider=model.provider,
+            model=model.name,
+            sent=tuple(model.rulebook.wire(request, stream=bool(call.stops)) for request in call.requests),
             verdicts=call.verdicts,
             adjustments=self._policies.reported(call.verdicts),
             refusal=self._policies.refusal(call.verdicts),
@@ -315,7 +291,7 @@ class LLM(Specified):
         that are left open close when the event loop ends; a model in this process
         is freed with the last LLM that uses it.
         """
-        await self._provider.aclose()
+        await self._model.aclose()
 
     run = synchronous(arun)
     generate = synchronous(agenerate)
@@ -344,51 +320,28 @@ class LLM(Specified):
     def _specify(self, **specification: Any) -> None:
         LLM.__init__(self, **specification)
 
-    async def _opened(self) -> Provider:
-        provider = self._make()
-        try:
-            await provider.aopen()
-        except BaseException:
-            with anyio.move_on_after(CLOSING, shield=True):
-                await provider.aclose()
-            raise
-        return provider
-
     def _asked(self, params: Params) -> dict[str, Any]:
         """Take a snapshot of the parameters."""
         return {**self._values, **checked(params)}
 
-    def _prepared(self, task: Prompt, asked: Mapping[str, Any], count: Count | None = None) -> Prepared:
+    def _prepared(
+        self, model: Model, task: Prompt, asked: Mapping[str, Any], count: Count | None = None
+    ) -> Prepared:
         """Turn the call into the provider's words; raise or report what is not just as asked."""
-        call = self._applied(task, asked, count)
+        call = model.applied(task, asked, count)
         if (refusal := self._policies.refusal(call.verdicts)) is not None:
             raise refusal
         if call.length is None:  # Otherwise it is prepared again, once the prompt is counted.
-            self._policies.log(call.verdicts, model=self.model_name)
+            self._policies.log(call.verdicts, model=model.full_name)
         return call
 
-    def _applied(self, task: Prompt, asked: Mapping[str, Any], count: Count | None = None) -> Prepared:
-        return prepare(
-            task,
-            asked,
-            self._rules_for,
-            provider=self._provider_name,
-            model=self._model,
-            like=self._like,
-            count=count,
-        )
-
-    def _rules_for(self, asked: Mapping[str, Any]) -> Rules:
-        rules = self._rulebook.rules(self._like or self._model, cast("Params", asked))
-        return {**rules, **self._rules} if self._rules else rules
-
     async def _counted(
-        self, provider: Provider, call: Prepared, task: Prompt, asked: Mapping[str, Any]
+        self, model: Model, provider: Provider, call: Prepared, task: Prompt, asked: Mapping[str, Any]
     ) -> Prepared:
         """Where the prompt has to be counted first, count it and prepare the call with what that leaves."""
         if call.length is None:
             return call
-        return self._prepared(task, asked, await count(provider, call.request, self._retry))
+        return self._prepared(model, task, asked, await count(provider, call.request, self._retry))
 
     def _turn(self) -> AbstractAsyncContextManager[object]:
         return Batch.turn(self)
@@ -413,8 +366,8 @@ class LLM(Specified):
             began=began,
             attempts=attempts,
             adjustments=adjustments,
-            provider=self._provider_name,
-            model=self._model,
+            provider=call.provider,
+            model=call.request.model,
         )
 
 
@@ -427,5 +380,12 @@ def _check_kinds(**given: tuple[object, Any]) -> None:
             raise InvalidParameter(f"{name} takes a {getattr(kind, '__name__', kind)}; got {value!r}")
 
 
-async def _closed(provider: Provider) -> None:
-    await provider.aclose()
+def _one_name(**spelt: str | None) -> str | None:
+    """Return the model's name, however it was spelt."""
+    given = {spelling: name for spelling, name in spelt.items() if name is not None}
+    name = next(iter(given.values()), None)
+    if any(other != name for other in given.values()):
+        raise InvalidParameter(
+            f"{' and '.join(given)} are one parameter: got {' and '.join(map(repr, given.values()))}"
+        )
+    return name

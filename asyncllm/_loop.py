@@ -70,6 +70,15 @@ class PerLoop(Generic[T]):
             lease.is_kept = False
             await self._left(lease)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether any event loop may hold a value."""
+        return len(self._leases) > 0
+
+    def keep_none(self) -> None:
+        """Keep no value from now on: the last user closes it. One without users waits for :meth:`aclose`."""
+        self._keep = False
+
     async def _taken(self) -> _Lease[T]:
         lease = self._leases.get(_this_loop())
         if lease is None:
@@ -91,7 +100,7 @@ class PerLoop(Generic[T]):
 
     async def _left(self, lease: _Lease[T]) -> None:
         lease.users -= 1
-        if lease.users or lease.is_kept:
+        if lease.users or (self._keep and lease.is_kept):
             return
 
         if self._leases.get(_this_loop()) is lease:

@@ -27,6 +27,8 @@ Rulebook: TypeAlias = Callable[[Mapping[str, Any]], Rules]
 class Prepared:
     """Requests ready to send, and what is left to do before and after."""
 
+    provider: str
+    """The provider's name."""
     requests: tuple[Request, ...]
     """One for each time that the provider has to be asked."""
     choices: int
@@ -94,6 +96,7 @@ def prepare(
     messages = _messages(task, first)
     rows = tuple(first.values())
     return Prepared(
+        provider=provider,
         requests=tuple(_request(model, like, messages, tuple(turn.values())) for turn in turns),
         choices=max((row.choices for row in rows), default=1),
         kept=next((row.kept for row in rows if row.kept is not None), None),

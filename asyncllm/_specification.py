@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, Self
 
+from ._model import Model
 from ._parameters import Parameters
 from ._policy import Policies
 from ._retry import Retry
 from ._vocabulary import PARAMETERS
-from .provider import Provider
-from .rules import Rules
 
-OWN = frozenset(
-    {
-        *("_values", "_model", "_given_provider", "_settings", "_policies", "_retry"),
-        *("_like", "_rules"),
-        *("_make", "_rulebook", "_provider_name", "_provider"),
-    }
-)
+OWN = frozenset({"_values", "_model", "_policies", "_retry"})
 """The attributes of an LLM itself; whatever else one has, a subclass gave it."""
 
 
@@ -31,19 +23,9 @@ class Specified(Parameters):
     It pickles and copies as that: no client, and beyond this process no key.
     """
 
-    _model: str
-    _given_provider: Callable[..., Provider] | None
-    _settings: dict[str, Any]
+    _model: Model
     _policies: Policies
-    _like: str | None
-    _rules: Rules
     _retry: Retry
-    _rulebook: Provider
-
-    @property
-    @abstractmethod
-    def model_name(self) -> str:
-        """Provider and model."""
 
     @abstractmethod
     def _specify(self, **specification: Any) -> None:
@@ -52,22 +34,23 @@ class Specified(Parameters):
     def __repr__(self) -> str:
         values = self._values
         parameters = "".join(f", {name}={values[name]!r}" for name in PARAMETERS if name in values)
-        return f"{type(self).__name__}({self.model_name!r}{parameters})"
+        return f"{type(self).__name__}({self._model.full_name!r}{parameters})"
 
     def __getstate__(self) -> dict[str, Any]:
         """An LLM travels as its specification: no client, no key; the key is found anew where it arrives."""
-        secret = self._rulebook.secret_settings
+        model = self._model
+        secret = model.rulebook.secret_settings
         return {
             "specification": {
                 **self._values,
-                **{name: value for name, value in self._settings.items() if name not in secret},
-                "model": self._model if self._given_provider else self.model_name,
+                **{name: value for name, value in model.settings.items() if name not in secret},
+                "model": model.name if model.given else model.full_name,
                 "strict": self._policies.strict,
                 "policy": self._policies.given,
-                "like": self._like,
-                "rules": self._rules,
+                "like": model.like,
+                "rules": model.own_rules,
                 "retry": self._retry,
-                "provider": self._given_provider,
+                "provider": model.given,
             },
             "attributes": {name: value for name, value in vars(self).items() if name not in OWN},
         }
@@ -79,7 +62,7 @@ class Specified(Parameters):
     def __copy__(self) -> Self:
         """A copy stays in this process, so it keeps the key."""
         state = self.__getstate__()
-        state["specification"] |= self._settings
+        state["specification"] |= self._model.settings
         twin = type(self).__new__(type(self))
         twin.__setstate__(state)
         return twin

@@ -210,6 +210,10 @@ class Params(TypedDict, total=False):
             sample=0.5,
         ),
     ]
+    freq_penalty: Annotated[
+        float | None,
+        AliasOf("frequency_penalty"),
+    ]
     presence_penalty: Annotated[
         float | None,
         Parameter(
@@ -254,6 +258,10 @@ class Params(TypedDict, total=False):
     eos_token_id: Annotated[
         int | Sequence[int] | None,
         Parameter(Wholes(low=0), "End the answer with this token too, or with one of several.", sample=(2,)),
+    ]
+    stop_token_id: Annotated[
+        int | Sequence[int] | None,
+        AliasOf("eos_token_id"),
     ]
     bos_token_id: Annotated[
         int | None,
@@ -327,7 +335,9 @@ ALIASES: Mapping[str, str] = MappingProxyType(_aliases)
 """The canonical name behind each other spelling."""
 
 
-OF_LLM = frozenset({"model", "model_name", "strict", "policy", "like", "rules", "retry", "provider"})
+OF_LLM = frozenset(
+    {"model", "model_name", "model_id", "strict", "policy", "like", "rules", "retry", "provider"}
+)
 """Keywords of an LLM that are no parameters."""
 
 

@@ -56,7 +56,7 @@ def test_an_llm_that_has_been_used_travels_without_what_it_opened():
     llm = LLM("m", provider=FakeProvider)
     llm.run("x")
 
-    assert pickle.loads(pickle.dumps(llm))._rulebook.requests == []
+    assert pickle.loads(pickle.dumps(llm))._model.rulebook.requests == []
 
 
 def test_a_subclass_arrives_as_itself():

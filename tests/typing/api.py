@@ -57,7 +57,19 @@ llm.stop_token = ["a", "b"]
 llm.reasoning_effort = "low"
 llm.temperature = "hot"  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
 llm.reasoning_effort = "extreme"  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-llm.model_name = "another"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+llm.model_name = "another"
+llm.model_name = 5  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+
+# Setters take what the attributes take, and return what they were called on.
+
+assert_type(llm.set_temperature(0.5).set_max_tokens(value=5).set_stop_token(stop_token="\n"), LLM)
+assert_type(llm.set_early_stopping("never").set_eos_token_id([1, 2]).set_seed(None), LLM)
+assert_type(llm.set_model_name("m", like="n", base_url="a setting").toggle_creative_mode(True), LLM)
+assert_type(llm.creative_mode, bool)
+llm.set_temperature("hot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+llm.set_role("king")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+llm.set_top_k(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+llm.set_temperature()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 LLM("m", temperature="hot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 LLM("m", "openai")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 LLM("m", provider=dict)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

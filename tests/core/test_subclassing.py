@@ -1,0 +1,463 @@
+"""A class that overrides one method of a pair gets the other, and all that stands on them."""
+
+import copy
+import inspect
+import pickle
+import subprocess
+import sys
+import threading
+import time
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from asyncllm import LLM, BaseLLM, Message, UnknownModel, UnknownParameter, UnknownProvider
+from asyncllm._derive import PAIRS, THREADS
+from asyncllm.testing import FakeProvider
+
+
+class Spoken(BaseLLM):
+    """What someone wrote by the specification: a run that needs no model."""
+
+    def run(self, task=None, *args, **kwargs):
+        return f"{task.upper()}{''.join(map(str, args))}{kwargs.get('mark', '')}"
+
+
+class Awaited(LLM):
+    async def arun(self, task, *args, **kwargs):
+        await anyio.lowlevel.checkpoint()
+        return f"{task.upper()}{''.join(map(str, args))}{kwargs.get('mark', '')}"
+
+
+class Inner(LLM):
+    """Each of these wraps what the class above does."""
+
+    def run(self, task, **params):
+        return f"inner({super().run(task, **params)})"
+
+
+class Outer(LLM):
+    async def arun(self, task, **params):
+        return f"outer({await super().arun(task, **params)})"
+
+
+class InnerAgain(Inner):
+    def run(self, task, **params):
+        return f"again({super().run(task, **params)})"
+
+
+class OuterInner(Inner):
+    async def arun(self, task, **params):
+        return f"outer({await super().arun(task, **params)})"
+
+
+class InnerOuter(Outer):
+    def run(self, task, **params):
+        return f"inner({super().run(task, **params)})"
+
+
+class Third(OuterInner):
+    def run(self, task, **params):
+        return f"third({super().run(task, **params)})"
+
+
+class Fourth(Third):
+    async def arun(self, task, **params):
+        return f"fourth({await super().arun(task, **params)})"
+
+
+class Plain(Fourth):
+    pass
+
+
+class Both(Inner, Outer):
+    pass
+
+
+class BothTurned(Outer, Inner):
+    pass
+
+
+class Brackets:
+    """No LLM itself."""
+
+    def run(self, task, **params):
+        return f"[{super().run(task, **params)}]"
+
+
+class AwaitedBrackets:
+    async def arun(self, task, **params):
+        return f"<{await super().arun(task, **params)}>"
+
+
+class Mixed(Brackets, LLM):
+    pass
+
+
+class MixedAwaited(AwaitedBrackets, Mixed):
+    pass
+
+
+class MixedBoth(Brackets, AwaitedBrackets, LLM):
+    pass
+
+
+class OverMixed(AwaitedBrackets, LLM):
+    def run(self, task, **params):
+        return f"over({super().run(task, **params)})"
+
+
+class AwaitedMixed(AwaitedBrackets, LLM):
+    pass
+
+
+class BracketsAndMore(Brackets, LLM):
+    async def arun(self, task, **params):
+        return f"more({await super().arun(task, **params)})"
+
+
+class Diamond(Mixed, BracketsAndMore):
+    pass
+
+
+class TurnedDiamond(AwaitedMixed, OverMixed):
+    pass
+
+
+CHAINS = {
+    Inner: "inner(ok)",
+    Outer: "outer(ok)",
+    InnerAgain: "again(inner(ok))",
+    OuterInner: "outer(inner(ok))",
+    InnerOuter: "inner(outer(ok))",
+    Third: "third(outer(inner(ok)))",
+    Fourth: "fourth(third(outer(inner(ok))))",
+    Plain: "fourth(third(outer(inner(ok))))",
+    Both: "inner(outer(ok))",
+    BothTurned: "outer(inner(ok))",
+    Mixed: "[ok]",
+    MixedAwaited: "<[ok]>",
+    MixedBoth: "[<ok>]",
+    OverMixed: "over(<ok>)",
+    Diamond: "more(ok)",
+    TurnedDiamond: "over(<ok>)",
+}
+
+
+@pytest.fixture(params=[Spoken, Awaited])
+def kind(request):
+    return request.param
+
+
+@pytest.mark.parametrize("given", [{}, {"model_name": "my_language_model"}, {"model_name": "no:where"}])
+def test_a_class_that_answers_by_itself_needs_no_model(kind, given):
+    llm = kind(**given, max_tokens=50, temperature=0.7, device="cuda")
+
+    assert llm.run("x") == "X"
+    assert llm.temperature == 0.7
+    assert llm("x") == "X"
+    assert llm.chat("x") == "X"
+    assert llm.history == [Message("user", "x"), Message("assistant", "X")]
+    assert llm.batch_run(["a", "b"]) == ["A", "B"]
+
+
+def test_it_keeps_the_name_that_it_was_given(kind):
+    assert kind(model_name="my_language_model").model_name == "my_language_model"
+    assert repr(kind(model_name="mine", seed=1)) == f"{kind.__name__}('mine', seed=1)"
+    with pytest.raises(UnknownParameter, match="did you mean 'temperature'"):
+        kind(model_name="mine", temprature=1)
+
+
+@pytest.mark.parametrize("name", ["mine", "no:where"])
+def test_what_only_a_model_could_do_says_that_there_is_none(kind, name):
+    error = {"mine": UnknownModel, "no:where": UnknownProvider}[name]
+    llm = kind(model_name=name)
+
+    for ask in (llm.generate, llm.plan, lambda task: llm.stream(task).__enter__()):
+        with pytest.raises(error, match="no model stands behind it: no "):
+            ask("x")
+
+
+def test_one_that_asks_a_model_after_all_hears_which_was_not_found():
+    with pytest.raises(UnknownModel, match=r"no model stands behind it.*'mine'"):
+        Inner("mine").run("x")
+
+
+def test_an_llm_that_overrides_neither_still_says_so_when_it_is_made():
+    class Kept(LLM):
+        def helped(self):
+            return 1
+
+    with pytest.raises(UnknownModel):
+        Kept("mine")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda llm: pickle.loads(pickle.dumps(llm))])
+def test_it_travels(kind, copied):
+    llm = kind(model_name="mine", seed=3)
+    llm.chat("x")
+    twin = copied(llm)
+
+    assert (twin.run("y"), twin.seed, twin.model_name, len(twin.history)) == ("Y", 3, "mine", 2)
+    assert copied(kind("")).run("y") == "Y"
+
+
+def test_it_works_where_no_provider_is_installed():
+    code = """if True:
+        import importlib.metadata
+        importlib.metadata.entry_points = lambda **asked: ()
+        from asyncllm import BaseLLM
+
+        class Mine(BaseLLM):
+            def run(self, task, *args, **kwargs):
+                return task.upper()
+
+        print(Mine().batch_run(["a", "b"]), Mine(model_name="x").chat("c", "before"))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.split() == ["['A',", "'B']", "BEFORE", "C"]
+
+
+@pytest.mark.anyio
+async def test_the_asynchronous_half_hands_everything_on():
+    for kind in (Spoken, Awaited):
+        assert await kind().arun("x", 1, 2, mark="!") == "X12!"
+        assert kind().run("x", 1, 2, mark="!") == "X12!"
+        assert await kind().abatch_run(["a"], mark="!") == ["A!"]
+
+
+def test_what_no_model_takes_goes_to_a_class_of_ones_own_alone(kind):
+    class Passing(LLM):
+        async def arun(self, task, **params):
+            return await super().arun(task, **params)
+
+    assert kind().batch_run(["a"], mark="!") == ["A!"]
+    assert kind().chat("a", mark="!") == "A!"
+    with pytest.raises(UnknownParameter):
+        Passing("m", provider=FakeProvider).batch_run(["a"], mark="!")
+
+
+@pytest.mark.parametrize("kind", CHAINS, ids=lambda kind: kind.__name__)
+@pytest.mark.anyio
+async def test_each_class_wraps_what_the_class_above_does(kind):
+    llm, answer = kind("m", provider=FakeProvider), CHAINS[kind]
+
+    assert await llm.arun("x") == answer
+    assert llm.run("x") == answer
+    assert llm("x") == answer
+    assert await llm.achat("x") == answer
+    assert llm.chat("x") == answer
+    assert await llm.abatch_run(["x", "y"]) == [answer] * 2
+    assert llm.batch_run(["x", "y"]) == [answer] * 2
+    assert (await llm.agenerate("x")).text == llm.generate("x").text == "ok"
+
+
+@pytest.mark.parametrize(("blocking", "source"), PAIRS.items())
+@pytest.mark.anyio
+async def test_each_method_of_each_pair_may_be_the_one_that_is_written(blocking, source):
+    said = []
+
+    def spoken(self, task, **params):
+        said.append("spoken")
+        return getattr(super(Written, self), blocking)(task, **params)
+
+    async def awaited(self, task, **params):
+        said.append("awaited")
+        return await getattr(super(Written, self), source)(task, **params)
+
+    for name, method in ((blocking, spoken), (source, awaited)):
+        Written = type("Written", (LLM,), {name: method})  # noqa: N806  # a class
+        llm = Written("m", provider=FakeProvider)
+        task = ["x"] if "batch" in blocking else "x"
+        await getattr(llm, source)(task)
+        getattr(llm, blocking)(task)
+
+    assert said == ["spoken", "spoken", "awaited", "awaited"]
+
+
+def test_whatever_stands_on_an_overridden_generate_hears_of_it():
+    class Bracketed(LLM):
+        def generate(self, task, **params):
+            return super().generate(f"[{task}]", **params)
+
+    fake = FakeProvider(reply=lambda request: request.messages[-1].text)
+    assert Bracketed("m", provider=lambda: fake).batch_run(["x"]) == ["[x]"]
+
+
+def test_a_derived_method_looks_like_what_it_is():
+    assert inspect.iscoroutinefunction(Spoken.arun)
+    assert str(inspect.signature(Spoken.arun)) == "(self, task=None, *args, **kwargs)"
+    assert (Spoken.arun.__name__, Spoken.arun.__qualname__) == ("arun", "Spoken.arun")
+    assert Spoken.arun.__doc__ == "Like :meth:`run`, in a thread of its own."
+    assert (Awaited.run.__name__, Awaited.run.__qualname__) == ("run", "Awaited.run")
+
+
+def test_a_run_that_is_asynchronous_is_told_its_name():
+    with pytest.raises(TypeError, match=r"Wrong\.run is asynchronous: call it arun"):
+
+        class Wrong(LLM):
+            async def run(self, task):
+                return task
+
+
+def test_an_overriding_run_may_be_written_without_calling_our_init():
+    class Careless(BaseLLM):
+        def __init__(self, mark):
+            self.mark = mark
+
+        def run(self, task, *args, **kwargs):
+            return task + self.mark
+
+    llm = Careless("!")
+    assert llm.batch_run(["a"]) == ["a!"]
+    assert llm("b") == "b!"
+    assert llm.history == []
+
+
+def test_an_answer_that_is_no_text_is_not_kept():
+    class Mute(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            return None
+
+    llm = Mute()
+    with pytest.raises(TypeError, match="Mute has to answer with a text; got NoneType"):
+        llm.chat("x")
+    assert llm.history == []
+
+
+def test_a_conversation_reaches_an_overriding_run_as_a_text_and_the_model_as_messages():
+    fake, heard = FakeProvider(), []
+
+    class Listening(LLM):
+        def run(self, task, **params):
+            heard.append(task)
+            return super().run(task, **params)
+
+    Listening("m", provider=lambda: fake).chat("Who?", [Message("user", "Hi."), Message("assistant", "Ho.")])
+
+    assert heard == ["user: Hi.\n\nassistant: Ho.\n\nWho?"]
+    assert [(message.role, message.text) for message in fake.requests[0].messages] == [
+        ("user", "Hi."),
+        ("assistant", "Ho."),
+        ("user", "Who?"),
+    ]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyError("no"), SystemExit(3), StopIteration()])
+@pytest.mark.anyio
+async def test_an_error_comes_out_as_it_is(error):
+    class Failing(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            raise error
+
+    with pytest.raises((type(error), RuntimeError)) as caught:
+        await Failing().arun("x")
+    assert error in (caught.value, caught.value.__cause__)
+
+
+@pytest.mark.anyio
+async def test_overriding_runs_run_side_by_side():
+    together = threading.Barrier(64, timeout=20)
+
+    class Meeting(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            together.wait()
+            return task
+
+    tasks = [str(number) for number in range(64)]
+    assert await Meeting().abatch_run(tasks, max_concurrency=64) == tasks
+
+
+@pytest.mark.anyio
+async def test_overriding_runs_that_ask_each_other_never_wait_for_a_thread():
+    inside = threading.Barrier(THREADS, timeout=30)
+
+    class Nested(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            if task == "leaf":
+                return "ok"
+            inside.wait()
+            return self.batch_run(["leaf"])[0]
+
+    llm = Nested()
+    answers = await llm.abatch_run(["root"] * THREADS, max_concurrency=THREADS)
+    assert answers == ["ok"] * THREADS
+
+
+@pytest.mark.anyio
+async def test_a_caller_that_is_cancelled_goes_at_once_though_the_thread_goes_on():
+    ended = threading.Event()
+
+    class Slow(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            time.sleep(0.5)
+            ended.set()
+            return task
+
+    began = time.perf_counter()
+    with anyio.move_on_after(0.05) as scope:
+        await Slow().arun("x")
+
+    assert scope.cancelled_caught
+    assert time.perf_counter() - began < 0.4
+    assert ended.wait(5)
+
+
+@pytest.mark.anyio
+async def test_a_caller_that_is_cancelled_cancels_what_the_run_asked_of_the_model():
+    fake, ended = FakeProvider(pause=60), threading.Event()
+
+    class Asking(LLM):
+        def run(self, task, **params):
+            try:
+                return super().run(task, **params)
+            finally:
+                ended.set()
+
+    with anyio.move_on_after(0.05):
+        await Asking("m", provider=lambda: fake).arun("x")
+
+    assert len(fake.requests) == 1
+    assert fake.running == 0
+    assert ended.wait(5)
+
+
+@pytest.mark.anyio
+async def test_what_an_overriding_run_asks_runs_in_the_loop_of_the_caller():
+    fake = FakeProvider(rules={}, pause=0.001)
+    threads = set()
+
+    class Asking(LLM):
+        def run(self, task, **params):
+            with super().stream(task, **params) as stream:
+                "".join(stream)
+            return super().run(task, **params)
+
+        async def agenerate(self, task, **params):
+            threads.add(threading.get_ident())
+            return await super().agenerate(task, **params)
+
+    llm = Asking("m", provider=lambda: fake, num_return_sequences=3, seed=1)
+    answers = await llm.abatch_run(["x"] * 20, max_concurrency=4)
+
+    assert answers == ["ok"] * 20
+    assert threads == {threading.get_ident()}
+    assert fake.opened == 1
+    assert [(tally.parameter, tally.count) for tally in answers.adjustments if tally.parameter == "seed"] == [
+        ("seed", 20)
+    ]
+
+
+def test_a_run_that_asks_another_llm_in_it_works_anywhere():
+    other = LLM("m", provider=FakeProvider)
+
+    class Asking(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            return other.run(task) + Spoken().batch_run([task])[0]
+
+    assert Asking().run("x") == "okX"
+    assert Asking().batch_run(["x", "y"]) == ["okX", "okY"]
