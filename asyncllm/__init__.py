@@ -1,10 +1,14 @@
 """Ask any language model, asynchronously first."""
 
+from ._checkpoint import Restored
 from ._llm import LLM
+from ._metrics import Metrics, Rate
 from ._plan import Plan
 from ._policy import Policy
+from ._prices import Cost
 from ._registry import available
 from ._retry import Retry
+from ._spread import Spread
 from ._stream import Stream
 from ._sync import BlockingStream
 from ._tallies import Answers, Tally
@@ -27,6 +31,7 @@ from ._types import (
 from ._vocabulary import Effort, Params
 from .errors import (
     AuthenticationFailed,
+    CheckpointError,
     ConfigurationError,
     ContextLengthExceeded,
     IncompleteResponse,
@@ -61,9 +66,11 @@ __all__ = [
     "AuthenticationFailed",
     "BaseLLM",
     "BlockingStream",
+    "CheckpointError",
     "Choice",
     "ConfigurationError",
     "ContextLengthExceeded",
+    "Cost",
     "Count",
     "Effort",
     "FinishReason",
@@ -74,6 +81,7 @@ __all__ = [
     "InvalidTask",
     "LLMError",
     "Message",
+    "Metrics",
     "MissingAPIKey",
     "ModelNotFound",
     "Params",
@@ -84,11 +92,14 @@ __all__ = [
     "ProviderError",
     "ProviderNotInstalled",
     "QuotaExceeded",
+    "Rate",
     "RateLimited",
     "RequestRejected",
     "Response",
+    "Restored",
     "Retry",
     "Role",
+    "Spread",
     "Stream",
     "Tally",
     "Text",

@@ -5,25 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from anyio.to_thread import run_sync
 
-from ._checkpoint_file import CheckpointError, read, write
+from ._chat import Chat
+from ._checkpoint_file import read, write
 from ._policy import Policies
-from ._prepare import Prepared
 from ._secrets import bare, known, starred
-from ._specification import Specified
 from ._sync import synchronous
-from ._types import Adjustment, Message, Prompt
+from ._types import Adjustment, Message
 from ._vocabulary import ROLES, checked
-from .errors import ConfigurationError, InvalidParameter
+from .errors import CheckpointError, ConfigurationError, InvalidParameter
 
 File: TypeAlias = str | os.PathLike[str]
 
@@ -88,10 +86,8 @@ class Restored:
             yield f"refused: {self.refusal}"
 
 
-class Checkpoints(Specified):
+class Checkpoints(Chat):
     """What is set and said, in files."""
-
-    history: list[Message]
 
     async def asave_checkpoint(self, checkpoint_dir: File = "checkpoints") -> Path:
         """
@@ -142,8 +138,9 @@ class Checkpoints(Specified):
             raise CheckpointError(f"{str(path)!r} was not loaded: {exc}") from exc
 
         adjustments, refusal = self._outlook(parameters, policies)
-        here = starred(self._identity(), known(self._settings, self._rulebook))
-        self.history, self._values, self._policies = history, parameters, policies
+        here = starred(self._identity(), known(self._model.settings, self._model.rulebook))
+        self._replace(parameters)
+        self.history, self._policies = history, policies
         return Restored(
             path=path,
             saved=saved,
@@ -160,10 +157,6 @@ class Checkpoints(Specified):
     save_checkpoint = synchronous(asave_checkpoint)
     load_checkpoint = synchronous(aload_checkpoint)
 
-    @abstractmethod
-    def _applied(self, task: Prompt, asked: Mapping[str, Any]) -> Prepared:
-        """Turn a call into the provider's words."""
-
     def _content(self, saved: datetime) -> dict[str, Any]:
         content: dict[str, Any] = {
             "saved": saved.isoformat(timespec="microseconds"),
@@ -174,8 +167,8 @@ class Checkpoints(Specified):
             "history": [_turn(message) for message in tuple(getattr(self, "history", ()))],
             "metrics": _snapshot(self),
         }
-        public = starred(content, known(self._settings, self._rulebook))
-        lost = (name for name, value in self._settings.items() if value is not None)
+        public = starred(content, known(self._model.settings, self._model.rulebook))
+        lost = (name for name, value in self._model.settings.items() if value is not None)
         return {
             **public,
             "left_out": [
@@ -186,12 +179,14 @@ class Checkpoints(Specified):
         }
 
     def _identity(self) -> dict[str, Any]:
-        hidden = self._rulebook.secret_settings
-        settings = {name: _plain(bare(value)) for name, value in self._settings.items() if name not in hidden}
+        hidden = self._model.rulebook.secret_settings
+        settings = {
+            name: _plain(bare(value)) for name, value in self._model.settings.items() if name not in hidden
+        }
         return {
-            "model_name": self.model_name,
-            "like": self._like,
-            "rules": sorted(self._rules),
+            "model_name": self._model.full_name,
+            "like": self._model.like,
+            "rules": sorted(self._model.own_rules),
             "settings": {name: value for name, value in settings.items() if value is not None},
         }
 
@@ -200,7 +195,7 @@ class Checkpoints(Specified):
     ) -> tuple[tuple[Adjustment, ...], ConfigurationError | None]:
         """Return what this model would make of *parameters*, and the error that a call would raise."""
         try:
-            verdicts = self._applied("?", parameters).verdicts
+            verdicts = self._model.applied("?", parameters).verdicts
         except ConfigurationError as exc:
             return (), exc
         return policies.reported(verdicts), policies.refusal(verdicts)
@@ -239,12 +234,13 @@ def _snapshot(llm: object) -> dict[str, Any] | None:
     snapshot: Any = measured() if callable(measured) else None
     if not dataclasses.is_dataclass(snapshot) or isinstance(snapshot, type):
         return None
-    return cast("dict[str, Any] | None", _plain(dataclasses.asdict(snapshot), default=str))
+    figures = {name: _plain(value) for name, value in dataclasses.asdict(snapshot).items()}
+    return {name: value for name, value in figures.items() if value is not None}
 
 
-def _plain(value: Any, **options: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Return *value* as JSON says it; None where JSON cannot."""
     try:
-        return json.loads(json.dumps(value, **options), parse_constant=lambda _: None)
+        return json.loads(json.dumps(value), parse_constant=lambda _: None)
     except (TypeError, ValueError, RecursionError):
         return None

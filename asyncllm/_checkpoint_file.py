@@ -19,16 +19,12 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from ._registry import OWN
-from .errors import LLMError
+from .errors import CheckpointError
 
 FORMAT = "asyncllm-checkpoint"
 VERSION = 1
 LARGEST = 64 * 2**20
 """Bytes: what is larger is neither written nor read."""
-
-
-class CheckpointError(LLMError):
-    """A checkpoint was not saved, or not loaded; the LLM is as it was, and so are earlier checkpoints."""
 
 
 def write(directory: Path, content: Mapping[str, Any], saved: datetime) -> Path:

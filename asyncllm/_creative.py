@@ -73,3 +73,7 @@ class Creative(Specified):
             self._plain = {each: before for each, before in self._plain.items() if each != own}
 
     set_parameter.__doc__ = Specified.set_parameter.__doc__
+
+    def _replace(self, values: Mapping[str, Any]) -> None:
+        super()._replace(values)
+        self._plain = None

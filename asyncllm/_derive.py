@@ -19,13 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.from_thread import BlockingPortal
 from anyio.lowlevel import RunVar
 
-from ._registry import Source, find
 from ._sync import hosted, synchronous, upwards
-from ._types import Response
-from ._vocabulary import Params
-from .errors import ConfigurationError, ProviderNotInstalled, UnknownModel, UnknownProvider
-from .provider import Provider, Request
-from .rules import Rules
 
 R = TypeVar("R")
 
@@ -150,27 +144,3 @@ def _limiter() -> CapacityLimiter:
 _NESTED: ContextVar[bool] = ContextVar("_NESTED", default=False)
 """Whether the call stands within one that holds a thread."""
 _LIMITER: RunVar[CapacityLimiter] = RunVar("_LIMITER")
-
-
-class Nowhere(Provider):
-    """Stands in where a class answers by itself, and the model that it names is nobody's."""
-
-    def __init__(self, error: ConfigurationError, /) -> None:
-        self._error = error
-
-    def rules(self, model: str, params: Params) -> Rules:
-        raise self._told()
-
-    async def complete(self, request: Request) -> Response:
-        raise self._told()
-
-    def _told(self) -> ConfigurationError:
-        return type(self._error)(f"the class answers by itself, and no model stands behind it: {self._error}")
-
-
-def find_or_nowhere(model: str | None, provider: Callable[..., Provider] | None) -> Source:
-    """Return the source that a caller named; where there is none, one that says so once it is asked."""
-    try:
-        return find(model, provider)
-    except (UnknownModel, UnknownProvider, ProviderNotInstalled) as exc:
-        return Source("", model or "", functools.partial(Nowhere, exc))

@@ -12,10 +12,15 @@ from typing import Any, Literal, Self, Unpack, cast, overload
 
 from ._ask import answer, begin, count
 from ._batch import map_bounded
+from ._checkpoint import Checkpoints
+from ._collector import Collector, CountedRetry
 from ._deadline import Deadline
+from ._derive import Derived
 from ._finish import finished
 from ._kinds import Whole
+from ._measures import Measures
 from ._model import Model
+from ._nowhere import find_or_nowhere
 from ._plan import Plan
 from ._policy import Policies, Policy
 from ._prepare import Prepared
@@ -36,7 +41,7 @@ from .rules import Rules
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
 
-class LLM(Setters):
+class LLM(Setters, Checkpoints, Measures, Derived):
     """
     A language model.
 
@@ -136,7 +141,11 @@ class LLM(Setters):
         _check_kinds(strict=(strict, bool), retry=(self._retry, Retry))
         name = _one_name(model=model, model_name=model_name, model_id=model_id)
         known = inspect.signature(LLM).parameters
-        self._model = Model(find(name, provider), settings, known=known, like=like, rules=rules)
+        # A class that answers by itself needs no model; it may still name one and ask it.
+        look = find if type(self).arun is LLM.arun else find_or_nowhere
+        self._model = Model(look(name, provider), settings, known=known, like=like, rules=rules)
+        self._collector = Collector()
+        self._tries = CountedRetry.like(self._retry, self._collector.retried)
 
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
         """
@@ -159,11 +168,11 @@ class LLM(Setters):
         began = time.perf_counter()
         model, asked = self._model, self._asked(params)
         call = self._prepared(model, task, asked)
-        with Deadline(call.timeout)():
+        with self._collector.failures(), Deadline(call.timeout)():
             async with model.use() as provider:
                 call = await self._counted(model, provider, call, task, asked)
-                response, attempts = await answer(provider, call, call.requests, self._retry, self._turn)
-        return self._finished(call, began, attempts, response)
+                response, attempts = await answer(provider, call, call.requests, self._tries, self._turn)
+        return self._measured(model, self._finished(call, began, attempts, response))
 
     @asynccontextmanager
     async def astream(self, task: Prompt, **params: Unpack[Params]) -> AsyncGenerator[Stream]:
@@ -186,11 +195,11 @@ class LLM(Setters):
         call = self._prepared(model, task, asked)
         deadline = Deadline(call.timeout)
         async with AsyncExitStack() as stack:
-            with deadline():
+            with self._collector.failures(), deadline():
                 provider = await stack.enter_async_context(model.use())
                 call = await self._counted(model, provider, call, task, asked)
                 opened = functools.partial(begin, stack, provider, call, call.request, deadline)
-                stream, attempts = await self._retry(opened)
+                stream, attempts = await self._tries(opened)
             finish = functools.partial(self._finished, call, began, attempts)
             follow = functools.partial(self._followed, provider, call, began)
             stream.begun(finish, follow if call.requests[1:] else None)
@@ -198,6 +207,7 @@ class LLM(Setters):
                 yield stream
             finally:
                 stream.leave()
+                self._measured(model, stream.response)
 
     @overload
     async def abatch_run(
@@ -245,7 +255,8 @@ class LLM(Setters):
         """
         check_tasks(tasks)
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
-        checked(params)
+        if type(self).arun is LLM.arun:  # A class's own may take what is no parameter.
+            checked(params)
 
         batch = Batch(self, limit)
 
@@ -341,14 +352,19 @@ class LLM(Setters):
         """Where the prompt has to be counted first, count it and prepare the call with what that leaves."""
         if call.length is None:
             return call
-        return self._prepared(model, task, asked, await count(provider, call.request, self._retry))
+        return self._prepared(model, task, asked, await count(provider, call.request, self._tries))
+
+    async def _count(self, task: str) -> Count:
+        model = self._model
+        async with model.use() as provider:
+            return await count(provider, model.applied(task, self._asked({})).request, self._tries)
 
     def _turn(self) -> AbstractAsyncContextManager[object]:
         return Batch.turn(self)
 
     async def _followed(self, provider: Provider, call: Prepared, began: float, first: Response) -> Response:
         """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
-        rest, attempts = await answer(provider, call, call.requests[1:], self._retry, self._turn)
+        rest, attempts = await answer(provider, call, call.requests[1:], self._tries, self._turn)
         first_token = first.timing.first_token if first.timing else None
         return replace(
             together([first, rest]),

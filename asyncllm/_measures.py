@@ -13,12 +13,12 @@ from ._batch import map_bounded
 from ._collector import Collector
 from ._kinds import Whole
 from ._metrics import Metrics
+from ._model import Model
 from ._stream import Stream
 from ._sync import synchronous
 from ._tasks import check_tasks
 from ._types import Count, Prompt, Response
 from ._vocabulary import Parameter, Params
-from .provider import Provider
 
 CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
@@ -35,8 +35,6 @@ class Measures:
     """
 
     _collector: Collector
-    _rulebook: Provider
-    _provider_name: str
 
     @abstractmethod
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
@@ -142,8 +140,8 @@ class Measures:
         """Ask the model and return the seconds that the whole answer took."""
         return self.generation_latency(task)
 
-    def _measured(self, response: Response) -> Response:
-        """Take in what the finished call took, and return its response."""
-        seller = getattr(self._rulebook, "base_url", None) or self._provider_name
+    def _measured(self, model: Model, response: Response) -> Response:
+        """Take in what a finished call of *model* took, and return its response."""
+        seller = getattr(model.rulebook, "base_url", None) or model.provider
         self._collector.add(Metrics.of(response, seller=seller))
         return response

@@ -11,6 +11,7 @@ from typing import Any, cast
 import anyio
 
 from ._loop import CLOSING, PerLoop
+from ._nowhere import Nowhere
 from ._policy import checked_rules
 from ._prepare import Prepared, prepare
 from ._registry import Source, check_settings, find
@@ -70,8 +71,9 @@ class Model:
         if self.like is not None and isinstance(self.rules({}).get("model_name"), Assumed):
             raise UnknownModel(f"like={like!r} is in no table of the provider's either")
 
-        self.provider = source.provider or type(self.rulebook).__name__
-        """The provider's name."""
+        is_nowhere = isinstance(self.rulebook, Nowhere)
+        self.provider = source.provider or ("" if is_nowhere else type(self.rulebook).__name__)
+        """The provider's name; empty where there is none."""
         self._source = source
         self._known = known
         self._left = left
@@ -82,12 +84,12 @@ class Model:
     @property
     def given(self) -> Callable[..., Provider] | None:
         """The provider that the caller brought along, if it is no installed one."""
-        return None if self._source.provider else self._source.maker
+        return None if self._source.provider or not self.provider else self._source.maker
 
     @property
     def full_name(self) -> str:
         """Provider and model."""
-        return f"{self.provider}:{self.name}"
+        return f"{self.provider}:{self.name}" if self.provider else self.name
 
     def rules(self, asked: Mapping[str, Any]) -> Rules:
         """Return the rules that hold under the parameters *asked*."""

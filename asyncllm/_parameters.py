@@ -93,3 +93,7 @@ class Parameters:
             self._values.update(plain)
         else:
             self._values.pop(ALIASES.get(name, name), None)
+
+    def _replace(self, values: Mapping[str, Any]) -> None:
+        """Put checked *values* in the place of all that is set."""
+        self._values = dict(values)

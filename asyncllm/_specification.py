@@ -12,7 +12,7 @@ from ._policy import Policies
 from ._retry import Retry
 from ._vocabulary import PARAMETERS
 
-OWN = frozenset({"_values", "_model", "_policies", "_retry"})
+OWN = frozenset({"_values", "_model", "_policies", "_retry", "_collector", "_tries"})
 """The attributes of an LLM itself; whatever else one has, a subclass gave it."""
 
 

@@ -49,9 +49,8 @@ def synchronous(
 
     @functools.wraps(method)
     def blocking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        # Looked up by name, so that a subclass's own method is the one that runs.
         call: Callable[[], Coroutine[Any, Any, R]] = functools.partial(
-            getattr(self, method.__name__), *args, **kwargs
+            _source(self, twin, method.__name__), *args, **kwargs
         )
         running = _Running(call)
         try:
@@ -60,7 +59,7 @@ def synchronous(
         finally:  # Ctrl-C must not leave the call running behind.
             running.cancel()
 
-    return _named_as_twin(blocking, method.__name__)
+    return (twin := _named_as_twin(blocking, method.__name__))
 
 
 def synchronous_stream(
@@ -70,9 +69,42 @@ def synchronous_stream(
 
     @functools.wraps(method)
     def blocking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[BlockingStream[R]]:
-        return _streaming(functools.partial(getattr(self, method.__name__), *args, **kwargs))
+        return _streaming(functools.partial(_source(self, twin, method.__name__), *args, **kwargs))
 
-    return _named_as_twin(blocking, method.__name__)
+    return (twin := _named_as_twin(blocking, method.__name__))
+
+
+def upwards(instance: object, cls: type, name: str) -> Any:
+    """Return the method *name* of *instance* as *cls* has it, whatever the classes below make of it."""
+    mro = type(instance).__mro__
+    found = next(vars(base)[name] for base in mro[mro.index(cls) :] if name in vars(base))
+    return found.__get__(instance, type(instance))
+
+
+def _source(instance: object, twin: Any, source: str) -> Any:
+    """
+    Return the async method behind *twin*: the instance's own, a subclass's for example.
+
+    But who came to *twin* through ``super()`` means what the classes have from there up.
+    """
+    name, mro = twin.__name__, type(instance).__mro__
+    owners = [base for base in mro if name in vars(base)]
+    above = next((place for place, base in enumerate(owners) if place and vars(base)[name] is twin), 0)
+    if not above:
+        return getattr(instance, source)
+
+    # A class without this method passes on to its twin: what it has of the source is meant as well.
+    return upwards(instance, mro[mro.index(owners[above - 1]) + 1], source)
+
+
+@contextmanager
+def hosted(portal: BlockingPortal) -> Generator[None]:
+    """Run what this thread calls meanwhile on the event loop of *portal*, which waits for this thread."""
+    _here.portal = portal
+    try:
+        yield
+    finally:
+        _here.portal = None
 
 
 class BlockingStream(Generic[R]):
@@ -155,12 +187,12 @@ class _Running(Generic[R]):
         self.future: Future[R] = Future()
 
     def start(self) -> None:
-        _background.portal().start_task_soon(self._run)
+        _portal().start_task_soon(self._run)
 
     def cancel(self) -> None:
         """Cancel the call if it still runs, and wait until it has let go of what it held."""
         if not self._ended.is_set():
-            _background.portal().start_task_soon(self._call_off)
+            _portal().start_task_soon(self._call_off)
             self._ended.wait(timeout=PATIENCE)
 
     async def _run(self) -> None:
@@ -247,6 +279,16 @@ def _named_as_twin(blocking: Callable[P, R], source: str) -> Callable[P, R]:
     return blocking
 
 
+class _Here(threading.local):
+    portal: BlockingPortal | None = None
+    """Into the event loop that waits for this thread, if one does."""
+
+
+def _portal() -> BlockingPortal:
+    return _here.portal or _background.portal()
+
+
+_here = _Here()
 _background = _Background()
 atexit.register(_background.stop)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from ._transcript import Transcript
 from ._types import Message, Prompt, Role
 from ._vocabulary import ROLES
 from .errors import InvalidTask
@@ -38,6 +39,8 @@ def check_tasks(tasks: Any) -> None:
 
 
 def _turns(task: Any, role: Role) -> Any:
+    if isinstance(task, Transcript):
+        return (*task.before, Message(role, task.said))
     if isinstance(task, str):
         return (Message(role, task),)
     if isinstance(task, Message | Mapping):

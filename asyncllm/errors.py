@@ -12,6 +12,7 @@ What can go wrong, from the caller's side.
     + InvalidParameter          also a ValueError: a wrong type, or outside the range
     + InvalidTask               also a ValueError: nothing to ask
     + UnsupportedParameter      strict=True, and the provider would not do just what was asked
+  x CheckpointError             a checkpoint was not saved, or not loaded; everything is as it was
   x ProviderError               the provider was asked and failed
     + AuthenticationFailed
     + QuotaExceeded             no credit left; waiting does not help
@@ -77,6 +78,10 @@ class InvalidTask(ConfigurationError, ValueError):
 
 class UnsupportedParameter(ConfigurationError):
     """A strict call asked for something that the provider would not do just as asked."""
+
+
+class CheckpointError(LLMError):
+    """A checkpoint was not saved, or not loaded; the LLM is as it was, and so are earlier checkpoints."""
 
 
 class ProviderError(LLMError):

@@ -4,7 +4,6 @@ import copy
 import pickle
 import sys
 import threading
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -13,7 +12,6 @@ import pytest
 
 from asyncllm import LLM, Choice, ConfigurationError, Count, InvalidTask, RateLimited, Response, Timing, Usage
 from asyncllm._collector import Collector, CountedRetry
-from asyncllm._measures import Measures
 from asyncllm._metrics import Metrics
 from asyncllm._retry import Retry
 from asyncllm._spread import Spread
@@ -23,32 +21,9 @@ from asyncllm.testing import FakeProvider
 QUICK = Retry(attempts=3, wait_initial=0)
 
 
-class Wired(LLM, Measures):
-    """An LLM as it is once the room is wired in."""
-
+class Wired(LLM):
     def __init__(self, model="m", **given):
         super().__init__(model, **given)
-        self._collector = Collector()
-        self._retry = CountedRetry.like(self._retry, self._collector.retried)
-
-    async def agenerate(self, task, **params):
-        with self._collector.failures():
-            response = await super().agenerate(task, **params)
-        return self._measured(response)
-
-    @asynccontextmanager
-    async def astream(self, task, **params):
-        async with super().astream(task, **params) as stream:
-            try:
-                yield stream
-            finally:
-                stream.leave()
-                self._measured(stream.response)
-
-    async def _count(self, task):
-        request = self._applied(task, self._asked({})).request
-        async with self._provider.use() as provider:
-            return await provider.count_tokens(request)
 
 
 def wired(fake=None, **given):

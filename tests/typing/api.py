@@ -8,6 +8,7 @@ report a mark where there is no error, so each marked line is a test as well.
 import copy
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, assert_type
 
 from asyncllm import (
@@ -15,14 +16,17 @@ from asyncllm import (
     Answers,
     BaseLLM,
     BlockingStream,
+    Count,
     Effort,
     FinishReason,
     LLMError,
     Message,
+    Metrics,
     Params,
     Prompt,
     RateLimited,
     Response,
+    Restored,
     Retry,
     Stream,
     Text,
@@ -83,6 +87,9 @@ async def asynchronous() -> None:
     assert_type(await llm.abatch_run((str(n) for n in range(3)), max_concurrency=3, top_p=0.5), Answers[str])
     assert_type(await llm.abatch_run(["x"], return_errors=False), Answers[str])
     assert_type(await llm.abatch_run(["x"], return_errors=True), Answers[str | LLMError])
+    assert_type(await llm.achat("x", [Message("user", "y")]), str)
+    assert_type(await llm.anum_tokens("x"), Count)
+    assert_type(await llm.asave_checkpoint(), Path)
     assert_type(await llm.aclose(), None)
     async with llm as entered:
         assert_type(entered, LLM)
@@ -112,6 +119,10 @@ def synchronous() -> None:
     assert_type(llm.batch_run(["x"]), Answers[str])
     assert_type(llm.batch_run(["x"], return_errors=False, temperature=1), Answers[str])
     assert_type(llm.batch_run(["x"], return_errors=True, max_concurrency=2), Answers[str | LLMError])
+    assert_type(llm.chat("x", "before"), str)
+    assert_type(llm("x", temperature=1), str)
+    assert_type(llm.metrics(), Metrics)
+    assert_type(llm.load_checkpoint(llm.save_checkpoint("there")), Restored)
     assert_type(llm.close(), None)
     assert_type(llm.stream("x"), AbstractContextManager[BlockingStream[Response]])
     with llm as entered:
