@@ -9,6 +9,7 @@ from asyncllm.testing import ProviderConformance
 from asyncllm_llamacpp import LlamaCppProvider
 
 
+@pytest.mark.slow
 class TestLlamaCpp(ProviderConformance):
     provider = LlamaCppProvider
     model = "smollm2-135m-instruct"

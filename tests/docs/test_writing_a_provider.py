@@ -57,6 +57,7 @@ def test_the_guides_session_is_what_happens():
     )
 
 
+@pytest.mark.slow
 def test_the_guides_providers_over_http_pass_the_conformance_suite(tmp_path):
     for name, beginnings in FILES.items():
         (tmp_path / name).write_text("\n\n".join(map(block, beginnings)))

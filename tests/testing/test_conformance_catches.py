@@ -135,6 +135,7 @@ def failures(tmp_path_factory):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", TOLD)
 def test_what_is_wrong_is_caught_and_told(failures, name):
