@@ -14,7 +14,7 @@ import msgspec
 
 from asyncllm.provider import FinishReason, TokenLogprob, Usage
 
-from ._wire import WireError, WireLogprob, word
+from ._wire import Details, WireError, WireLogprob, usage_of, word
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "max_output_tokens": "length",
@@ -28,33 +28,15 @@ TOOL_CALLS = frozenset({"function_call", "custom_tool_call"})
 """Items with which the model asks the caller for something."""
 
 
-class InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
 class WireUsage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
-    input_tokens_details: InputDetails | None = None
-    output_tokens_details: OutputDetails | None = None
+    input_tokens_details: Details | None = None
+    output_tokens_details: Details | None = None
 
     def canonical(self) -> Usage | None:
-        if self.input_tokens is None and self.output_tokens is None:
-            return None
-
-        asked = self.input_tokens_details or InputDetails()
-        answered = self.output_tokens_details or OutputDetails()
-        return Usage(
-            input_tokens=self.input_tokens or 0,
-            output_tokens=self.output_tokens or 0,
-            cached_tokens=asked.cached_tokens or 0,
-            cache_write_tokens=asked.cache_write_tokens or 0,
-            reasoning_tokens=answered.reasoning_tokens or 0,
+        return usage_of(
+            self.input_tokens, self.output_tokens, self.input_tokens_details, self.output_tokens_details
         )
 
 

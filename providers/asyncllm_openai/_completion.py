@@ -15,7 +15,7 @@ import msgspec
 from asyncllm.errors import ErrorTable
 from asyncllm.provider import FinishReason, TokenLogprob, Usage
 
-from ._wire import WireError, WireLogprob, failed, word
+from ._wire import Details, WireError, WireLogprob, failed, usage_of, word
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop":           "stop",
@@ -32,33 +32,18 @@ Failure: TypeAlias = WireError | str | bool | None
 """What may stand where an error would; not all of it is one."""
 
 
-class PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
 class WireUsage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
+    prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
 
     def canonical(self) -> Usage | None:
-        if self.prompt_tokens is None and self.completion_tokens is None:
-            return None
-
-        prompt = self.prompt_tokens_details or PromptDetails()
-        completion = self.completion_tokens_details or CompletionDetails()
-        return Usage(
-            input_tokens=self.prompt_tokens or 0,
-            output_tokens=self.completion_tokens or 0,
-            cached_tokens=prompt.cached_tokens or 0,
-            cache_write_tokens=prompt.cache_write_tokens or 0,
-            reasoning_tokens=completion.reasoning_tokens or 0,
+        return usage_of(
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.prompt_tokens_details,
+            self.completion_tokens_details,
         )
 
 

@@ -1,4 +1,4 @@
-"""What both of OpenAI's APIs have in common on the wire: errors, and tokens' probabilities."""
+"""What both of OpenAI's APIs have in common on the wire: errors, counts, and tokens' probabilities."""
 
 from __future__ import annotations
 
@@ -7,13 +7,38 @@ from typing import Any
 import msgspec
 
 from asyncllm.errors import ErrorTable, ProviderError, Unavailable, failure
-from asyncllm.provider import TokenLogprob
+from asyncllm.provider import TokenLogprob, Usage
 
 
 class WireError(msgspec.Struct):
     message: str | None = None
     code: str | int | None = None
     type: str | None = None
+
+
+class Details(msgspec.Struct):
+    """What some of the tokens were."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+def usage_of(
+    asked: int | None, answered: int | None, of_asked: Details | None, of_answered: Details | None
+) -> Usage | None:
+    """Return the tokens of prompt and answer in our words; None where the server told neither."""
+    if asked is None and answered is None:
+        return None
+
+    of_asked, of_answered = of_asked or Details(), of_answered or Details()
+    return Usage(
+        input_tokens=asked or 0,
+        output_tokens=answered or 0,
+        cached_tokens=of_asked.cached_tokens or 0,
+        cache_write_tokens=of_asked.cache_write_tokens or 0,
+        reasoning_tokens=of_answered.reasoning_tokens or 0,
+    )
 
 
 class Candidate(msgspec.Struct):
