@@ -8,8 +8,13 @@ from typing import TypeVar
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from ._kinds import Whole
+from ._vocabulary import Parameter
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
 
 async def map_bounded(func: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit: int) -> list[R]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any, Literal, Self, Unpack, cast, overload
+from typing import Any, Literal, Self, Unpack
 
 from ._ask import answer, begin, count
-from ._batch import map_bounded
+from ._batches import Batches
 from ._checkpoint import Checkpoints
 from ._collector import Collector, CountedRetry
 from ._deadline import Deadline
 from ._derive import Derived
 from ._finish import finished
-from ._kinds import Whole
 from ._measures import Measures
 from ._model import Model
 from ._nowhere import find_or_nowhere
@@ -30,18 +29,15 @@ from ._setters import Setters
 from ._several import together
 from ._stream import Stream
 from ._sync import synchronous, synchronous_stream
-from ._tallies import Answers, Batch
-from ._tasks import check_tasks
+from ._tallies import Batch
 from ._types import Count, Prompt, Response, Role, Timing
-from ._vocabulary import ALIASES, PARAMETERS, Effort, Parameter, Params, checked, described, unknown
-from .errors import InvalidParameter, LLMError
+from ._vocabulary import ALIASES, PARAMETERS, Effort, Params, checked, described, unknown
+from .errors import InvalidParameter
 from .provider import Provider, estimated
 from .rules import Rules
 
-CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
 
-
-class LLM(Setters, Checkpoints, Measures, Derived):
+class LLM(Setters, Checkpoints, Batches, Measures, Derived):
     """
     A language model.
 
@@ -142,7 +138,7 @@ class LLM(Setters, Checkpoints, Measures, Derived):
         name = _one_name(model=model, model_name=model_name, model_id=model_id)
         known = inspect.signature(LLM).parameters
         # A class that answers by itself needs no model; it may still name one and ask it.
-        look = find if type(self).arun is LLM.arun else find_or_nowhere
+        look = find_or_nowhere if self._answers_itself else find
         self._model = Model(look(name, provider), settings, known=known, like=like, rules=rules)
         self._collector = Collector()
         self._tries = CountedRetry.like(self._retry, self._collector.retried)
@@ -209,71 +205,6 @@ class LLM(Setters, Checkpoints, Measures, Derived):
                 stream.leave()
                 self._measured(model, stream.response)
 
-    @overload
-    async def abatch_run(
-        self,
-        tasks: Iterable[Prompt],
-        *,
-        max_concurrency: int = ...,
-        return_errors: Literal[False] = ...,
-        **params: Unpack[Params],
-    ) -> Answers[str]: ...
-
-    @overload
-    async def abatch_run(
-        self,
-        tasks: Iterable[Prompt],
-        *,
-        max_concurrency: int = ...,
-        return_errors: Literal[True],
-        **params: Unpack[Params],
-    ) -> Answers[str | LLMError]: ...
-
-    async def abatch_run(
-        self,
-        tasks: Iterable[Prompt],
-        *,
-        max_concurrency: int = 16,
-        return_errors: bool = False,
-        **params: Unpack[Params],
-    ) -> Answers[str] | Answers[str | LLMError]:
-        """
-        Ask every task and return the texts, in the tasks' order.
-
-        What was adjusted on the way, and how often, is in the list's ``adjustments``.
-
-        Args:
-            tasks: Texts or conversations; taken from the iterable only as fast as they are asked.
-
-            max_concurrency: Ask at most this many at a time.
-
-            return_errors:
-                Put the error of a task that failed in its place. Otherwise the
-                first error cancels the others and is raised by itself.
-
-            params: Parameters for each call, as in :meth:`arun`.
-        """
-        check_tasks(tasks)
-        limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
-        if type(self).arun is LLM.arun:  # A class's own may take what is no parameter.
-            checked(params)
-
-        batch = Batch(self, limit)
-
-        async def one(task: Prompt) -> str | LLMError:
-            try:
-                with batch.task():
-                    return await self.arun(task, **params)
-            except LLMError as error:
-                if return_errors:
-                    return error
-                raise
-
-        answers = Answers(await map_bounded(one, tasks, limit=limit))
-        answers.adjustments = batch.tallies()
-        # Which of the two lists it is, return_errors says: the overloads tell the caller.
-        return cast("Answers[str]", answers)
-
     def plan(self, task: Prompt, **params: Unpack[Params]) -> Plan:
         """
         Return what a call would send, and what would become of each parameter; nothing is sent.
@@ -307,7 +238,6 @@ class LLM(Setters, Checkpoints, Measures, Derived):
     run = synchronous(arun)
     generate = synchronous(agenerate)
     stream = synchronous_stream(astream)
-    batch_run = synchronous(abatch_run)
     close = synchronous(aclose)
 
     async def __aenter__(self) -> Self:
@@ -330,6 +260,10 @@ class LLM(Setters, Checkpoints, Measures, Derived):
 
     def _specify(self, **specification: Any) -> None:
         LLM.__init__(self, **specification)
+
+    @property
+    def _answers_itself(self) -> bool:
+        return type(self).arun is not LLM.arun
 
     def _asked(self, params: Params) -> dict[str, Any]:
         """Take a snapshot of the parameters."""

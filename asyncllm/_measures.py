@@ -9,18 +9,15 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Unpack
 
-from ._batch import map_bounded
+from ._batch import CONCURRENCY, map_bounded
 from ._collector import Collector
-from ._kinds import Whole
 from ._metrics import Metrics
 from ._model import Model
 from ._stream import Stream
 from ._sync import synchronous
 from ._tasks import check_tasks
 from ._types import Count, Prompt, Response
-from ._vocabulary import Parameter, Params
-
-CONCURRENCY = Parameter(Whole(low=1), "Ask at most this many tasks at a time.", "calls")
+from ._vocabulary import Params
 
 ONE = "a"
 """A text that every tokenizer makes one token of."""
