@@ -243,11 +243,16 @@ class Response:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The rate at which the answer came, from its first token on where that is known."""
+        """
+        The rate at which the answer came: its text from the first piece on, where that is
+        known; otherwise all its tokens, thoughts and waiting included.
+        """
         if self.usage is None or self.timing is None or not self.usage.output_tokens:
             return None
 
         tokens, seconds = self.usage.output_tokens, self.timing.total
-        if self.timing.first_token is not None and tokens > 1:
-            tokens, seconds = tokens - 1, seconds - self.timing.first_token
+        # What was thought came before the first piece of text.
+        written = tokens - self.usage.reasoning_tokens
+        if self.timing.first_token is not None and written > 1:
+            tokens, seconds = written - 1, seconds - self.timing.first_token
         return tokens / seconds if seconds > 0 else None

@@ -58,6 +58,8 @@ def test_an_answer_that_has_not_begun_is_not_complete():
     [
         (Usage(input_tokens=1, output_tokens=11), Timing(total=3, first_token=1), 5),
         (Usage(input_tokens=1, output_tokens=10), Timing(total=5), 2),
+        (Usage(input_tokens=1, output_tokens=111, reasoning_tokens=100), Timing(total=3, first_token=1), 5),
+        (Usage(input_tokens=1, output_tokens=10, reasoning_tokens=4), Timing(total=5), 2),
         (Usage(input_tokens=1, output_tokens=1), Timing(total=2, first_token=2), 0.5),
         (Usage(input_tokens=1, output_tokens=5), Timing(total=2, first_token=2), None),
         (Usage(input_tokens=1, output_tokens=0), Timing(total=2), None),
