@@ -24,7 +24,7 @@ def checked_url(url: Any) -> str | None:
     Return *url*, if it is an address that requests can go to; None where it is not set.
 
     Raises:
-        InvalidParameter: It is something else, or holds a password.
+        InvalidParameter: It is something else, or holds what may be a key: a password, a query.
     """
     if url is None or url == "":
         return None
@@ -32,6 +32,8 @@ def checked_url(url: Any) -> str | None:
     parts = _parsed(url)
     if parts.userinfo:
         raise InvalidParameter("base_url takes no user name and no password: send them with headers=")
+    if parts.query or parts.fragment:  # Paths are added at its end; and it is logged, by httpx2 itself.
+        raise InvalidParameter("base_url takes no query and no fragment: a key is sent with headers=")
     if parts.scheme in {"http", "https"} and parts.host and (parts.port or 0) < 2**16:
         return str(url)
 
