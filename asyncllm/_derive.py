@@ -24,10 +24,11 @@ from ._sync import hosted, synchronous, upwards
 R = TypeVar("R")
 
 PAIRS: Mapping[str, str] = {
-    "run":       "arun",
-    "generate":  "agenerate",
-    "batch_run": "abatch_run",
-    "chat":      "achat",
+    "run":              "arun",
+    "generate":         "agenerate",
+    "batch_run":        "abatch_run",
+    "chat":             "achat",
+    "generate_summary": "agenerate_summary",
 }  # fmt: skip
 """Each blocking method, and the asynchronous one beside it."""
 

@@ -28,16 +28,18 @@ from ._retry import Retry
 from ._setters import Setters
 from ._several import together
 from ._stream import Stream
+from ._summaries import Summaries
 from ._sync import synchronous, synchronous_stream
 from ._tallies import Batch
 from ._types import Count, Prompt, Response, Role, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Params, checked, described, unknown
 from .errors import InvalidParameter
 from .provider import Provider, estimated
+from .resources import Resources
 from .rules import Rules
 
 
-class LLM(Setters, Checkpoints, Batches, Measures, Derived):
+class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Derived):
     """
     A language model.
 

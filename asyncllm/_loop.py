@@ -71,6 +71,14 @@ class PerLoop(Generic[T]):
             await self._left(lease)
 
     @property
+    def opened(self) -> list[T]:
+        """The values that are open now, in any event loop; any thread may look."""
+        # A loop that begins or ends meanwhile must not get in the way: no iteration over what may change.
+        loops = [loop for ref in self._leases.keyrefs() if (loop := ref()) is not None]
+        leases = [lease for loop in loops if (lease := self._leases.get(loop)) is not None]
+        return [lease.value for lease in leases if lease.is_open]
+
+    @property
     def is_held(self) -> bool:
         """Whether any event loop may hold a value."""
         return len(self._leases) > 0

@@ -91,6 +91,11 @@ class Model:
         """Provider and model."""
         return f"{self.provider}:{self.name}" if self.provider else self.name
 
+    @property
+    def opened(self) -> list[Provider]:
+        """The providers that are open now, in any event loop, with those that earlier models left open."""
+        return [provider for each in (*self._left, self._opened) for provider in each.opened]
+
     def rules(self, asked: Mapping[str, Any]) -> Rules:
         """Return the rules that hold under the parameters *asked*."""
         rules = self.rulebook.rules(self.like or self.name, cast("Params", asked))

@@ -9,7 +9,7 @@ each of its errors is, and how each parameter reaches it) and one method, either
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -101,6 +101,9 @@ class Provider(ABC):
     secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key"})
     """Settings that are never shown, logged or pickled."""
 
+    in_process: ClassVar[bool] = False
+    """Whether the model runs in this process, so that a call to it is no call of a client."""
+
     tables: ClassVar[Sequence[Table]] = ()
     """One for each table that :meth:`rules` may return."""
 
@@ -146,6 +149,16 @@ class Provider(ABC):
         """
         return estimated(request)
 
+    def context_size(self, request: Request) -> int | None:
+        """
+        Return how many tokens the prompt and the answer of *request* may take together.
+
+        It is asked of a provider that was never opened, so it tells what is known
+        by itself: None, the default, where that is nothing, and rather the highest
+        number where there are several.
+        """
+        return None
+
     def wire(self, request: Request, *, stream: bool = False) -> Wire:
         """
         Return what would be sent for *request*, without sending it: what ``llm.plan`` shows.
@@ -160,6 +173,17 @@ class Provider(ABC):
 
     async def aclose(self) -> None:
         """Release what :meth:`aopen` opened. The default holds nothing."""
+
+    def gauges(self) -> Mapping[Hashable, Mapping[str, float]]:
+        """
+        Return what this provider, once opened, has in use now: for ``llm.track_resource_utilization``.
+
+        The figures, by name, of each thing that it holds, as in ``{pool:
+        {"connections_open": 3}}``. Things that several providers share are counted
+        once, by their key; figures of the same name are added up. It is called from
+        any thread, and often: open nothing and wait for nothing. The default holds nothing.
+        """
+        return {}
 
     def secrets(self) -> Iterable[str]:
         """Return the texts that must not show up in an error's message: keys, tokens."""

@@ -11,7 +11,7 @@ needs another shape takes the pool when it opens and gives it back when it close
         await http.release()
 """
 
-from ._connections import acquire, release
+from ._connections import acquire, gauges, release
 from ._errors import TRANSPORT_ERRORS
 from ._events import content, events, lines
 from ._plain import PlainClient, ServerError, StatusError
@@ -31,6 +31,7 @@ __all__ = [
     "checked_url",
     "content",
     "events",
+    "gauges",
     "lines",
     "release",
 ]

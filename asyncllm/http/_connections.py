@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import ssl
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable, Mapping
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -39,6 +39,25 @@ async def acquire() -> httpx2.AsyncClient:
 async def release() -> None:
     """Give this event loop's client back; the last to do so closes it."""
     await _pools.give_back()
+
+
+def gauges(client: httpx2.AsyncClient) -> Mapping[Hashable, Mapping[str, float]]:
+    """
+    Return how many connections *client* has open, and how many of these wait for the next call.
+
+    For a provider's ``gauges``. No call ever waits for a connection: the pool has no
+    limit. Where httpx2 does not let itself be looked at, nothing is returned.
+    """
+    # It has no public way from a client to its connections. The names are looked up with care,
+    # so that a release that moves them costs these figures and nothing else; a test would tell.
+    transports = (getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values())
+    pools = [pool for each in transports if (pool := getattr(each, "_pool", None)) is not None]
+    if not all(hasattr(pool, "connections") for pool in pools) or not pools:
+        return {}
+
+    connections = [each for pool in pools for each in pool.connections if not each.is_closed()]
+    idle = sum(each.is_idle() for each in connections)
+    return {client: {"connections_open": len(connections), "connections_idle": idle}}
 
 
 async def _opened() -> _Pool:

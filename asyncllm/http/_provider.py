@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -15,7 +15,7 @@ from asyncllm._types import Response
 from asyncllm.errors import ProviderError
 from asyncllm.provider import Delta, Provider, Request, Wire, in_one_piece
 
-from ._connections import acquire, release
+from ._connections import acquire, gauges, release
 from ._events import content, events, lines
 from ._settings import checked_headers, checked_text, checked_url
 
@@ -177,6 +177,9 @@ class HTTPProvider(Provider):
         if self._pool is not None:
             self._pool = self._client = None
             await release()
+
+    def gauges(self) -> Mapping[Hashable, Mapping[str, float]]:
+        return {} if self._pool is None else gauges(self._pool)
 
     def secrets(self) -> Iterable[str]:
         return [secret for secret in (self._sent_key, *self.headers.values()) if secret]

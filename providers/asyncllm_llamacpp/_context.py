@@ -32,6 +32,11 @@ class Context:
         self._used = 0
         self._interrupt = Interrupt()
 
+    @property
+    def used(self) -> int:
+        """How many tokens it holds."""
+        return self._used
+
     def begin(self, interrupt: Interrupt) -> None:
         """Forget all tokens; from now on, *interrupt* breaks a step off."""
         complaints()  # Those over what was broken off before.

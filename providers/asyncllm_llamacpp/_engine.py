@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -15,6 +16,29 @@ from ._job import Job
 from ._model import Model, loaded
 from ._schedule import answer
 from ._settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What an engine has to do, and what its model's memory holds; while the model loads, that is nothing."""
+
+    running: int = 0
+    """Calls that are being answered."""
+    waiting: int = 0
+    """Calls whose turn has not come."""
+    cells_used: int = 0
+    """Tokens that the memory holds; those of the last call stay until the next one needs the room."""
+    cells: int = 0
+    """Tokens that it has room for."""
+
+    def gauges(self) -> dict[str, float]:
+        """Return them under the names that a report has for them."""
+        return {
+            "sequences_running": self.running,
+            "sequences_waiting": self.waiting,
+            "context_used": self.cells_used,
+            "context_size": self.cells,
+        }
 
 
 class Engine:
@@ -58,6 +82,16 @@ class Engine:
     def steps(self) -> int:
         """How often the model was computed."""
         return 0 if self._model is None else self._model.context.steps
+
+    def figures(self) -> Figures:
+        """Return what it has to do now."""
+        model = self._model  # The engine's thread may let go of it at any point.
+        return Figures(
+            running=0 if self.is_idle else 1,
+            waiting=self._jobs.qsize(),
+            cells_used=0 if model is None else model.context.used,
+            cells=0 if model is None else model.context.size,
+        )
 
     def start(self) -> None:
         """Begin to load the model, unless somebody did; jobs may be queued before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -15,6 +15,7 @@ from ._cores import cores
 from ._engine import Engine
 from ._engines import Hold, engines
 from ._job import Job
+from ._model import USUAL_CONTEXT
 from ._names import BUNDLED, located
 from ._rules import RULES
 from ._settings import Settings
@@ -50,6 +51,7 @@ class LlamaCppProvider(Provider):
         ConfigurationError: *gpu_layers* asks for a GPU, and llama.cpp is built without.
     """
 
+    in_process = True
     tables = (Table(name="in process", model=next(iter(BUNDLED))),)
 
     def __init__(
@@ -91,6 +93,10 @@ class LlamaCppProvider(Provider):
         assert delta.usage is not None
         return Count(tokens=delta.usage.input_tokens, exact=True)
 
+    def context_size(self, request: Request) -> int | None:
+        """Return the setting; without one the most that there is, since the model's own is not read yet."""
+        return self._settings.context_size or USUAL_CONTEXT
+
     @asynccontextmanager
     async def _submitted(self, job: Job) -> AsyncGenerator[Job]:
         self.engine(job.request.model, job.request.options.get("device")).submit(job)
@@ -98,6 +104,11 @@ class LlamaCppProvider(Provider):
             yield job
         finally:
             await job.leave()
+
+    def gauges(self) -> Mapping[Hashable, Mapping[str, float]]:
+        # By the engine: all providers that hold it share one.
+        engines = [hold.engine for hold in list(self._holds.values())]
+        return {engine: engine.figures().gauges() for engine in engines if engine.is_alive}
 
     async def aclose(self) -> None:
         """End this provider's claims; a model that nobody else holds is freed."""

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httpx2
 import msgspec
@@ -91,6 +91,11 @@ class OllamaProvider(http.HTTPProvider):
 
     def rules(self, model: str, params: Params) -> Rules:
         return rules_for(model)
+
+    def context_size(self, request: Request) -> int | None:
+        options: Any = request.options.get("options")  # The caller's own may be anything.
+        size = cast("Mapping[str, Any]", options).get("num_ctx") if isinstance(options, Mapping) else None
+        return size if type(size) is int and size > 0 else None
 
     def client(self, pool: httpx2.AsyncClient) -> http.PlainClient:
         return http.PlainClient(pool, base_url=self._url, bearer=self.key, headers=self.headers)

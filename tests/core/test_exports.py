@@ -13,6 +13,7 @@ DOORS = [
     "asyncllm.errors",
     "asyncllm.http",
     "asyncllm.provider",
+    "asyncllm.resources",
     "asyncllm.rules",
     "asyncllm.testing",
 ]

@@ -34,6 +34,7 @@ from asyncllm import (
     available,
 )
 from asyncllm.provider import Delta, Provider, Request
+from asyncllm.resources import Report
 from asyncllm.rules import Native, Rule, Rules, StopTokens, Unsupported
 from asyncllm.testing import FakeProvider
 
@@ -165,6 +166,10 @@ shared: Params = {"temperature": 0.5, "stop_token": ["x"]}
 assert_type(llm.run("x", **shared), str)
 misspelt: Params = {"temprature": 0.5}  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportAssignmentType]
 assert_type(copy.copy(llm), LLM)
+assert_type(llm.generate_summary("x", style="bullets", max_words=9), str)
+assert_type(llm.track_resource_utilization(), Report)
+with llm.track_resource_utilization() as tracked:
+    assert_type(tracked.peak.process.memory, float)
 
 try:
     llm.run("x")
