@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self, SupportsIndex, TypeAlias, Unpack, cast
 
 from ._specification import Specified
-from ._sync import synchronous
+from ._stream import Stream
+from ._sync import synchronous, synchronous_stream
 from ._tasks import messages_of
 from ._transcript import Transcript
-from ._types import Message, Prompt, Role
+from ._types import FinishReason, Message, Prompt, Role
 from ._vocabulary import Params, checked
 from .errors import InvalidTask
 
 Turn: TypeAlias = Message | Mapping[str, str]
+
+NO_ANSWER: frozenset[FinishReason] = frozenset({"cancelled", "error"})
+"""How a stream ends that somebody left, or that the provider gave up: nothing to remember."""
 
 
 class History(list[Message]):
@@ -51,6 +56,10 @@ class Chat(Specified):
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
         """Ask once and return the answer's text."""
 
+    @abstractmethod
+    def astream(self, task: Prompt, **params: Unpack[Params]) -> AbstractAsyncContextManager[Stream]:
+        """Ask once and take the answer as it comes."""
+
     def __call__(self, task: Prompt, **params: Unpack[Params]) -> str:
         """Ask once and return the answer's text: the same as ``run``."""
         text: str = cast("Any", self).run(task, **params)
@@ -81,21 +90,44 @@ class Chat(Specified):
             ConfigurationError: Nothing was sent; the message says what to do.
             ProviderError: The provider failed. Like a call that is cancelled, this appends nothing.
         """
-        role: Role = checked({"role": params.get("role")}).get("role") or self.role or "user"
-        said = messages_of(task, role=role)
-        answer = await self.arun(_after(history, task, said, role), **params)
+        said, prompt = self._said_after(task, history, params)
+        answer = await self.arun(prompt, **params)
         if not isinstance(cast("Any", answer), str):
             raise TypeError(f"{type(self).__name__} has to answer with a text; got {type(answer).__name__}")
         # Nothing is awaited in between: who gets the answer finds it in the history.
         self._history.extend((*said, Message("assistant", answer)))
         return answer
 
+    @asynccontextmanager
+    async def achat_stream(
+        self, task: Prompt, history: Prompt | Iterable[Turn] = "", **params: Unpack[Params]
+    ) -> AsyncGenerator[Stream]:
+        """
+        Say *task* after *history*, take the answer as it comes, and append both to :attr:`history`.
+
+        ::
+
+            async with llm.achat_stream("What is my name?", llm.history) as stream:
+                async for piece in stream:
+                    print(piece, end="")
+
+        They are appended as the block ends. Where the answer was not taken to its
+        end, or the block ends in an error, nothing is: ``stream.text`` has what
+        came. Otherwise like :meth:`achat` and :meth:`astream`.
+        """
+        said, prompt = self._said_after(task, history, params)
+        async with self.astream(prompt, **params) as stream:
+            yield stream
+        if stream.response.finish_reason not in NO_ANSWER:
+            self._history.extend((*said, Message("assistant", stream.response.text)))
+
     chat = synchronous(achat)
+    chat_stream = synchronous_stream(achat_stream)
 
     @property
     def history(self) -> History:
         """
-        The exchanges of :meth:`achat` and :meth:`chat` so far, a list of messages.
+        The exchanges of :meth:`achat`, :meth:`achat_stream` and their twins so far, a list of messages.
 
         Each is there whole and in order, however many run at a time: they stand in
         the order in which they ended. Set it to a text, to messages, or to
@@ -110,6 +142,14 @@ class Chat(Specified):
     def clear_history(self) -> None:
         """Forget what was said. A call under way is appended to what comes after."""
         self.history = ()
+
+    def _said_after(
+        self, task: Prompt, history: Prompt | Iterable[Turn], params: Params
+    ) -> tuple[tuple[Message, ...], Prompt]:
+        """Return what is said now, and what is to be sent for it."""
+        role: Role = checked({"role": params.get("role")}).get("role") or self.role or "user"
+        said = messages_of(task, role=role)
+        return said, _after(history, task, said, role)
 
     @property
     def _history(self) -> History:

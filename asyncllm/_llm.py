@@ -14,12 +14,12 @@ from ._ask import answer, begin, count
 from ._batches import Batches
 from ._checkpoint import Checkpoints
 from ._collector import Collector, CountedRetry
-from ._deadline import Deadline
 from ._derive import Derived
 from ._finish import finished
 from ._measures import Measures
 from ._model import Model
 from ._nowhere import find_or_nowhere
+from ._observers import Logs
 from ._plan import Plan
 from ._policy import Policies, Policy
 from ._prepare import Prepared
@@ -33,13 +33,14 @@ from ._sync import synchronous, synchronous_stream
 from ._tallies import Batch
 from ._types import Count, Prompt, Response, Role, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Params, checked, described, unknown
+from ._watch import Watch
 from .errors import InvalidParameter
 from .provider import Provider, estimated
 from .resources import Resources
 from .rules import Rules
 
 
-class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Derived):
+class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, Derived):
     """
     A language model.
 
@@ -163,14 +164,14 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Derived
 
     async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:
         """Ask once and return the answer with all that is known of it. Otherwise like :meth:`arun`."""
-        began = time.perf_counter()
-        model, asked = self._model, self._asked(params)
-        call = self._prepared(model, task, asked)
-        with self._collector.failures(), Deadline(call.timeout)():
-            async with model.use() as provider:
-                call = await self._counted(model, provider, call, task, asked)
-                response, attempts = await answer(provider, call, call.requests, self._tries, self._turn)
-        return self._measured(model, self._finished(call, began, attempts, response))
+        with self._watch(task, streamed=False) as watch:
+            watch.asked = self._asked(params)
+            call = self._prepared(watch)
+            with watch.deadline(call.timeout)():
+                async with watch.model.use() as provider:
+                    call = await self._counted(watch, provider, call)
+                    response, attempts = await answer(provider, call, call.requests, watch.retry, self._turn)
+            return watch.over(self._finished(call, watch.began, attempts, response))
 
     @asynccontextmanager
     async def astream(self, task: Prompt, **params: Unpack[Params]) -> AsyncGenerator[Stream]:
@@ -188,24 +189,28 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Derived
         Until the first piece has come a failure is retried; after that it is
         raised, since nobody can take back what was seen.
         """
-        began = time.perf_counter()
-        model, asked = self._model, self._asked(params)
-        call = self._prepared(model, task, asked)
-        deadline = Deadline(call.timeout)
+        watch = self._watch(task, streamed=True)
         async with AsyncExitStack() as stack:
-            with self._collector.failures(), deadline():
-                provider = await stack.enter_async_context(model.use())
-                call = await self._counted(model, provider, call, task, asked)
-                opened = functools.partial(begin, stack, provider, call, call.request, deadline)
-                stream, attempts = await self._tries(opened)
-            finish = functools.partial(self._finished, call, began, attempts)
-            follow = functools.partial(self._followed, provider, call, began)
+            with watch:
+                watch.asked = self._asked(params)
+                call = self._prepared(watch)
+                deadline = watch.deadline(call.timeout)
+                with deadline():
+                    provider = await stack.enter_async_context(watch.model.use())
+                    call = await self._counted(watch, provider, call)
+                    opened = functools.partial(begin, stack, provider, call, call.request, deadline)
+                    stream, attempts = await watch.retry(opened)
+            finish = functools.partial(self._finished, call, watch.began, attempts)
+            follow = functools.partial(self._followed, watch, provider, call)
             stream.begun(finish, follow if call.requests[1:] else None)
             try:
                 yield stream
+            except BaseException as error:
+                watch.broke(error)
+                raise
             finally:
                 stream.leave()
-                self._measured(model, stream.response)
+                watch.over(stream.response)
 
     def plan(self, task: Prompt, **params: Unpack[Params]) -> Plan:
         """
@@ -271,24 +276,33 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Derived
         """Take a snapshot of the parameters."""
         return {**self._values, **checked(params)}
 
-    def _prepared(
-        self, model: Model, task: Prompt, asked: Mapping[str, Any], count: Count | None = None
-    ) -> Prepared:
+    def _watch(self, task: Prompt, *, streamed: bool) -> Watch:
+        """Begin to watch a call of the model as it is now."""
+        return Watch(
+            self._model,
+            task,
+            streamed=streamed,
+            collector=self._collector,
+            retry=self._tries,
+            observers=self._observers(),
+        )
+
+    def _prepared(self, watch: Watch, count: Count | None = None) -> Prepared:
         """Turn the call into the provider's words; raise or report what is not just as asked."""
-        call = model.applied(task, asked, count)
+        model = watch.model
+        watch.prepared = call = model.applied(watch.task, watch.asked, count)
         if (refusal := self._policies.refusal(call.verdicts)) is not None:
             raise refusal
         if call.length is None:  # Otherwise it is prepared again, once the prompt is counted.
-            self._policies.log(call.verdicts, model=model.full_name)
+            self._policies.log(call.verdicts, model=model.full_name, warn=self._warn)
         return call
 
-    async def _counted(
-        self, model: Model, provider: Provider, call: Prepared, task: Prompt, asked: Mapping[str, Any]
-    ) -> Prepared:
+    async def _counted(self, watch: Watch, provider: Provider, call: Prepared) -> Prepared:
         """Where the prompt has to be counted first, count it and prepare the call with what that leaves."""
+        watch.provider = provider
         if call.length is None:
             return call
-        return self._prepared(model, task, asked, await count(provider, call.request, self._tries))
+        return self._prepared(watch, await count(provider, call.request, watch.retry))
 
     async def _count(self, task: str) -> Count:
         model = self._model
@@ -298,13 +312,13 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Derived
     def _turn(self) -> AbstractAsyncContextManager[object]:
         return Batch.turn(self)
 
-    async def _followed(self, provider: Provider, call: Prepared, began: float, first: Response) -> Response:
+    async def _followed(self, watch: Watch, provider: Provider, call: Prepared, first: Response) -> Response:
         """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
-        rest, attempts = await answer(provider, call, call.requests[1:], self._tries, self._turn)
+        rest, attempts = await answer(provider, call, call.requests[1:], watch.retry, self._turn)
         first_token = first.timing.first_token if first.timing else None
         return replace(
             together([first, rest]),
-            timing=Timing(total=time.perf_counter() - began, first_token=first_token),
+            timing=Timing(total=time.perf_counter() - watch.began, first_token=first_token),
             attempts=first.attempts + attempts,
         )
 

@@ -12,11 +12,10 @@ from typing import Unpack
 from ._batch import CONCURRENCY, map_bounded
 from ._collector import Collector
 from ._metrics import Metrics
-from ._model import Model
 from ._stream import Stream
 from ._sync import synchronous
 from ._tasks import check_tasks
-from ._types import Count, Prompt, Response
+from ._types import Count, Prompt
 from ._vocabulary import Params
 
 ONE = "a"
@@ -136,9 +135,3 @@ class Measures:
     def _time_for_generation(self, task: Prompt) -> float:
         """Ask the model and return the seconds that the whole answer took."""
         return self.generation_latency(task)
-
-    def _measured(self, model: Model, response: Response) -> Response:
-        """Take in what a finished call of *model* took, and return its response."""
-        seller = getattr(model.rulebook, "base_url", None) or model.provider
-        self._collector.add(Metrics.of(response, seller=seller))
-        return response

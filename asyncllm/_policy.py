@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from . import _log
@@ -83,13 +83,13 @@ class Policies:
             if verdict.verdict not in DONE and self.given.get(verdict.parameter) != "ignore"
         )
 
-    def log(self, verdicts: Verdicts, *, model: str) -> None:
+    def log(self, verdicts: Verdicts, *, model: str, warn: Callable[..., None] = _log.warn) -> None:
         """Log each kind of adjustment once, without its values: they may be prompts, or a million seeds."""
         for verdict in self.reported(verdicts):
             kind = (verdict.parameter, verdict.verdict, verdict.reason)
             if kind not in self._logged:
                 self._logged.add(kind)
-                _log.warn(
+                warn(
                     "parameter_adjusted",
                     model=model,
                     parameter=verdict.parameter,

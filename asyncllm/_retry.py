@@ -25,6 +25,18 @@ PARAMETERS: Mapping[str, Parameter] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What lies between a failure and the next attempt."""
+
+    attempt: int
+    """Which attempt it was that failed, from 1 on."""
+    seconds: float
+    """How long the next one waits."""
+    error: BaseException | None
+    """What it failed with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """
     How long to keep trying.
@@ -54,7 +66,7 @@ class Retry:
             stop=tenacity.stop_after_attempt(self.attempts),
             wait=self._wait,
             sleep=anyio.sleep,
-            before_sleep=_log_retry,
+            before_sleep=self._before_wait,
             reraise=True,
         )
         result: R = await retrying(func)
@@ -69,7 +81,9 @@ class Retry:
         jittered = tenacity.wait_random_exponential(multiplier=self.wait_initial, max=self.wait_max)
         return jittered(state) if asked is None else asked
 
+    def _before_wait(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self._waits(Wait(attempt=state.attempt_number, seconds=state.upcoming_sleep, error=error))
 
-def _log_retry(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _log.warn("retry", attempt=state.attempt_number, seconds=state.upcoming_sleep, error=type(error).__name__)
+    def _waits(self, wait: Wait) -> None:
+        _log.warn("retry", attempt=wait.attempt, seconds=wait.seconds, error=type(wait.error).__name__)

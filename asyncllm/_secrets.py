@@ -18,13 +18,19 @@ NAMED = "_API_KEY"
 _ADDRESS = re.compile(r"://(?:[^/\s@]*@)?([^\s?#]*)(?:[?#]\S*)?")
 
 
-def known(settings: Mapping[str, Any], provider: Provider) -> list[str]:
-    """Return the keys in *settings*, of *provider*, and in the environment; the longest first."""
-    given = [value for name, value in settings.items() if name in provider.secret_settings]
+def known(settings: Mapping[str, Any], *providers: Provider, shortest: int = SHORTEST) -> list[str]:
+    """Return the keys in *settings*, of *providers*, and in the environment; the longest first."""
+    hidden = {name for provider in providers for name in provider.secret_settings}
+    given = [value for name, value in settings.items() if name in hidden]
     environment = [value for name, value in os.environ.items() if name.upper().endswith(NAMED)]
-    keys = {text.strip() for text in (*_texts(given), *environment, *provider.secrets())}
-    # One may hold another.
-    return sorted((key for key in keys if len(key) >= SHORTEST), key=len, reverse=True)
+    own = [text for provider in providers for text in provider.secrets()]
+    keys = {text.strip() for text in (*_texts(given), *environment, *own)}
+    return longest_first(key for key in keys if len(key) >= shortest)
+
+
+def longest_first(keys: Iterable[str]) -> list[str]:
+    """Return *keys* in the order in which to star them: one may hold another."""
+    return sorted(keys, key=len, reverse=True)
 
 
 def starred(value: Any, keys: Iterable[str]) -> Any:

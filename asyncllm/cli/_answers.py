@@ -30,6 +30,9 @@ FIELDS = (
 CHANGING = frozenset({"clamped", "dropped"})
 """The adjustments that change the answer; the others get what was asked by other means."""
 
+ORDINARY = frozenset({"stop", "stop_sequence"})
+"""The ends of answers of which there is nothing to say."""
+
 
 def as_json(response: Response) -> str:
     """Return all that is known of *response*, as JSON."""
@@ -55,9 +58,31 @@ def stats(response: Response) -> Iterator[tuple[str, str]]:
         yield "adjusted", str(adjustment)
 
 
+def in_short(response: Response) -> str:
+    """Return what an answer took, in a line."""
+    return " · ".join(_in_short(response))
+
+
+def others(response: Response) -> str:
+    """Return the answers behind the first as they are printed; empty where there is one."""
+    texts = enumerate(response.texts[1:], 2)
+    return "".join(f"\n--- {number} of {len(response.texts)} ---\n{text}\n" for number, text in texts)
+
+
 def changes(response: Response) -> Iterator[str]:
     """Yield the adjustments that change the answer."""
     return (str(each) for each in response.adjustments if each.verdict in CHANGING)
+
+
+def _in_short(response: Response) -> Iterator[str]:
+    if response.usage is not None:
+        yield f"{response.usage.input_tokens:,} tokens in, {response.usage.output_tokens:,} out"
+    if response.timing is not None:
+        yield f"{response.timing.total:.2f} s"
+    if response.tokens_per_second is not None:
+        yield f"{response.tokens_per_second:,.1f} tok/s"
+    if response.finish_reason not in ORDINARY:
+        yield f"ended by {_finish(response)}"
 
 
 def _tokens(usage: Usage | None) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ._chat import chat
 from ._outcomes import exit_codes
 from ._params import params
 from ._providers import providers
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if TERMINAL else None,
 )
 app.command()(run)
+app.command()(chat)
 app.command()(providers)
 app.command()(params)
 

@@ -44,7 +44,22 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidParameter: A parameter takes no such value.
     """
-    return {name: _value(name, text) for name, text in given.items() if text not in (None, [])}
+    return {name: value(name, text, _flag(name)) for name, text in given.items() if text not in (None, [])}
+
+
+def value(name: str, text: Any, spelling: str) -> Any:
+    """
+    Return the value of the parameter *name* that *text* stands for.
+
+    Raises:
+        InvalidParameter: It takes no such value; the error calls it by its *spelling*.
+    """
+    for reading in READINGS:
+        try:
+            return PARAMETERS[name].kind.checked(reading(text))
+        except (TypeError, ValueError, LookupError, OverflowError):
+            continue
+    return PARAMETERS[name].check(spelling, text)
 
 
 def settings(given: Iterable[str]) -> dict[str, Any]:
@@ -93,15 +108,6 @@ def _option(name: str, parameter: Parameter) -> inspect.Parameter:
         rich_help_panel="Parameters",
     )
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=annotation)
-
-
-def _value(name: str, text: Any) -> Any:
-    for reading in READINGS:
-        try:
-            return PARAMETERS[name].kind.checked(reading(text))
-        except (TypeError, ValueError, LookupError, OverflowError):
-            continue
-    return PARAMETERS[name].check(_flag(name), text)
 
 
 def _plain(text: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from asyncllm.errors import SHORTEST_SECRET, ConfigurationError, LLMError, ProviderError
+from asyncllm.errors import SHORTEST_SECRET, CheckpointError, ConfigurationError, LLMError, ProviderError
 
 SECRET = ("key", "token", "secret", "password")
 """How the names of secrets end, among the settings and in the environment."""
@@ -39,7 +39,7 @@ class Outcome:
 
 OUTCOMES = (
     Outcome(0, _any(), "done"),
-    Outcome(2, _any(ConfigurationError), "usage or configuration: nothing was sent"),
+    Outcome(2, _any(ConfigurationError, CheckpointError), "usage or configuration: nothing was sent"),
     Outcome(4, _for_now, "the provider failed for now: worth trying again later"),
     Outcome(3, _any(ProviderError), "the provider refused, or failed for good"),
     Outcome(130, _any(KeyboardInterrupt), "stopped by Ctrl-C"),

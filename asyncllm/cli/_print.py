@@ -18,8 +18,15 @@ def note(label: str, text: str, *, style: str) -> None:
 def facts(rows: Iterable[tuple[str, str]]) -> None:
     """Print names and what is known under each to stderr."""
     console = Console(stderr=True)
-    for name, fact in rows:
-        _line(console, f"{name:<12} ", fact, style="dim")
+    known = tuple(rows)
+    width = max([12, *(len(name) for name, _ in known)])
+    for name, fact in known:
+        _line(console, f"{name:<{width}} ", fact, style="dim")
+
+
+def words(text: str, *, style: str = "") -> None:
+    """Print *text* to stderr."""
+    _line(Console(stderr=True), text, "", style=style)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

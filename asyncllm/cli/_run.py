@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, Any
 
@@ -10,40 +9,25 @@ import anyio
 import typer
 
 from asyncllm._llm import LLM
-from asyncllm._registry import DEFAULT_MODEL
 from asyncllm._types import Response
 from asyncllm.errors import InvalidTask
 
 from . import _answers
-from ._options import parameters, policies, settings, with_parameters
-from ._outcomes import explained, secrets_in
+from ._chosen import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
+from ._harmless import shown
+from ._options import with_parameters
+from ._outcomes import explained
 
 
 @with_parameters
 def run(
     prompt: Annotated[str, typer.Argument(help="What to ask; - reads it from standard input.")],
     *,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help=f"As in openai:gpt-5.2; else $ASYNCLLM_MODEL or {DEFAULT_MODEL}."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where the provider would not do just what was asked.")
-    ] = False,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PARAMETER=POLICY",
-            help="Where one is not taken as asked: adapt, require (fail) or ignore; repeatable.",
-        ),
-    ] = None,
-    like: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Treat the model like this one, as in gpt-4.1.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A setting of the provider's; repeatable."),
-    ] = None,
+    model: Model = None,
+    strict: Strict = False,
+    policy: Policy = None,
+    like: Like = None,
+    setting: Setting = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would be sent, and send nothing.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole response as JSON, once it is there.")
@@ -51,21 +35,12 @@ def run(
     stats: Annotated[
         bool, typer.Option("--stats", help="Print tokens, times and adjustments to standard error.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", envvar="ASYNCLLM_DEBUG", help="Show where an error came from.")
-    ] = False,
+    debug: Debug = False,
     **given: Any,
 ) -> None:
     """Ask a model and print its answer as it comes."""
-    with explained(debug=debug, secrets=_secrets(setting or [])):
-        llm = LLM(
-            model,
-            strict=strict,
-            policy=policies(policy or []),
-            like=like,
-            **parameters(given),
-            **settings(setting or []),
-        )
+    with explained(debug=debug, secrets=secrets(setting)):
+        llm = chosen(model, strict=strict, policy=policy, like=like, setting=setting, given=given)
         if plan:
             planned = llm.plan(_task(prompt))
             sys.stdout.write((_answers.plan_as_json(planned) if as_json else str(planned)) + "\n")
@@ -75,8 +50,7 @@ def run(
         if as_json:
             sys.stdout.write(_answers.as_json(response) + "\n")
         else:
-            for number, text in enumerate(response.texts[1:], 2):
-                sys.stdout.write(f"\n--- {number} of {len(response.texts)} ---\n{text}\n")
+            sys.stdout.write(shown(_answers.others(response)))
         _tell(response, stats=stats, changes=not (stats or as_json))
 
 
@@ -86,7 +60,7 @@ async def _answer(llm: LLM, task: str, aloud: bool) -> Response:
         try:
             async for piece in stream:
                 if aloud:
-                    sys.stdout.write(piece)
+                    sys.stdout.write(shown(piece))
                     sys.stdout.flush()
         finally:
             if aloud and stream.text:
@@ -115,8 +89,3 @@ def _tell(response: Response, *, stats: bool, changes: bool) -> None:
         _print.facts(_answers.stats(response) if stats else ())
         for change in told:
             _print.note("note", change, style="yellow")
-
-
-def _secrets(given: list[str]) -> set[str]:
-    pairs = (text.partition("=") for text in given)
-    return secrets_in({name: text.strip("\"'") for name, _, text in pairs}, os.environ)

@@ -66,6 +66,7 @@ def invoke(monkeypatch):
 def start(tmp_path):
     """Start a command as a shell does."""
     running = []
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     # Where this process itself ignores Ctrl-C, as one in the background does, a child would inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -73,7 +74,7 @@ def start(tmp_path):
         process = subprocess.Popen(
             [*program, *args],
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            env={**os.environ, "PYTHONPATH": path},
             **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes},
         )
         running.append(process)

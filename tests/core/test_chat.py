@@ -327,3 +327,84 @@ def test_a_transcript_is_a_text_and_travels_with_its_messages():
 
     assert transcript == "user: I am Ada.\n\nassistant: Hello Ada.\n\nWho?"
     assert (arrived, arrived.before, arrived.said) == (transcript, tuple(ADA), "Who?")
+
+
+@pytest.mark.anyio
+async def test_a_streamed_answer_comes_in_pieces_and_is_kept_whole():
+    fake, llm = echoing()
+    async with llm.achat_stream("who am i", ADA, seed=7) as stream:
+        pieces = [piece async for piece in stream]
+        assert llm.history == []
+
+    assert pieces == ["WHO", " AM", " I"]
+    assert [text for _, text in sent(fake)[0]] == ["I am Ada.", "Hello Ada.", "who am i"]
+    assert fake.requests[0].options == {"seed": 7}
+    assert llm.history == exchange("who am i")
+    assert stream.response.text == "WHO AM I"
+
+
+def test_a_streamed_chat_has_a_twin_and_a_role():
+    fake, llm = echoing()
+    with llm.chat_stream("be brief", role="system") as stream:
+        assert list(stream) == ["BE", " BRIEF"]
+
+    assert sent(fake) == [[("system", "be brief")]]
+    assert llm.history == [Message("system", "be brief"), Message("assistant", "BE BRIEF")]
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_is_not_taken_to_its_end_is_not_kept():
+    _, llm = echoing(pause=0.01)
+    async with llm.achat_stream("one two three") as stream:
+        assert await anext(stream) == "ONE"
+    with anyio.CancelScope() as scope:
+        async with llm.achat_stream("one two three") as stream:
+            async for _ in stream:
+                scope.cancel()
+
+    assert scope.cancelled_caught
+    assert stream.text == "ONE"
+    assert llm.history == []
+
+
+@pytest.mark.anyio
+async def test_a_streamed_answer_that_fails_is_not_kept_nor_is_what_a_caller_fails_over():
+    _, llm = echoing()
+    with pytest.raises(ZeroDivisionError):
+        async with llm.achat_stream("x") as stream:
+            assert [piece async for piece in stream] == ["X"]
+            raise ZeroDivisionError
+
+    def refuse(request):
+        raise RequestRejected("no")
+
+    refused = LLM("m", provider=lambda: FakeProvider(reply=refuse))
+    with pytest.raises(RequestRejected):
+        async with refused.achat_stream("x"):
+            raise AssertionError
+    assert llm.history == refused.history == []
+
+
+@pytest.mark.parametrize("wrong", [5, [1]])
+def test_a_streamed_chat_refuses_what_is_no_history(wrong):
+    fake, llm = echoing()
+
+    with pytest.raises(InvalidTask), llm.chat_stream("x", wrong):
+        raise AssertionError
+    assert fake.requests == []
+
+
+@pytest.mark.anyio
+async def test_streams_at_once_leave_each_exchange_whole():
+    _, llm = echoing()
+
+    async def talk(task):
+        async with llm.achat_stream(task, llm.history) as stream:
+            async for _ in stream:
+                await anyio.sleep(random.random() / 100)
+
+    async with anyio.create_task_group() as group:
+        for number in range(50):
+            group.start_soon(talk, f"a task {number}")
+
+    assert exchanges(llm) == {f"a task {number}": f"A TASK {number}" for number in range(50)}

@@ -167,6 +167,9 @@ assert_type(llm.run("x", **shared), str)
 misspelt: Params = {"temprature": 0.5}  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportAssignmentType]
 assert_type(copy.copy(llm), LLM)
 assert_type(llm.generate_summary("x", style="bullets", max_words=9), str)
+with llm.chat_stream("x") as chatted:
+    assert_type(chatted, BlockingStream[Response])
+assert_type(llm.enable_logging("x.log", log_content=True), LLM)
 assert_type(llm.track_resource_utilization(), Report)
 with llm.track_resource_utilization() as tracked:
     assert_type(tracked.peak.process.memory, float)

@@ -1,0 +1,129 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import anyio
+
+from asyncllm._llm import LLM
+from asyncllm._types import Adjustment, Prompt
+from asyncllm._vocabulary import ALIASES, PARAMETERS, unknown
+from asyncllm.errors import InvalidParameter
+
+from . import _print
+from ._conversation import Conversation
+from ._harmless import harmless
+from ._options import value
+
+SWITCH = {"on": True, "off": False}
+ANYTHING: Prompt = "?"
+"""What parameters are tried with."""
+
+
+async def model(conversation: Conversation, name: str) -> None:
+    if name:
+        conversation.llm.set_model_name(name)
+    _print.words(conversation.llm.model_name)
+
+
+async def set_parameter(conversation: Conversation, rest: str) -> None:
+    spelling, _, text = rest.partition(" ")
+    name = canonical(spelling)
+    if not text.strip():
+        raise InvalidParameter(f"{spelling} takes {PARAMETERS[name].kind}")
+    conversation.llm.set_parameter(name, value(name, text.strip(), spelling))
+    _print_parameter(conversation.llm, name)
+
+
+async def unset(conversation: Conversation, spelling: str) -> None:
+    conversation.llm.set_parameter(name := canonical(spelling), None)
+    _print.words(f"{name} is not set")
+
+
+async def params(conversation: Conversation, _: str) -> None:
+    plan = conversation.llm.plan(ANYTHING)
+    _print.facts((verdict.parameter, _became(verdict)) for verdict in plan.verdicts)
+    if not plan.verdicts:
+        _print.words("nothing is set: the model answers as it does by itself")
+    if plan.refusal is not None:
+        _print.note("refused", str(plan.refusal), style="yellow")
+
+
+async def stats(conversation: Conversation, _: str) -> None:
+    _print.words(str(conversation.llm.metrics()))
+
+
+async def resources(conversation: Conversation, _: str) -> None:
+    _print.words(str(conversation.llm.track_resource_utilization()))
+
+
+async def save(conversation: Conversation, place: str) -> None:
+    target = await anyio.Path(place or "checkpoints").expanduser()
+    named = target.suffix == ".json" and not await target.is_dir()
+    saved = anyio.Path(await conversation.llm.asave_checkpoint(target.parent if named else target))
+    if named:
+        saved = await saved.replace(target)
+    _print.words(f"saved: {harmless(str(saved))}")
+
+
+async def load(conversation: Conversation, file: str) -> None:
+    restored = await conversation.llm.aload_checkpoint(file)
+    conversation.forget()
+    _print.words(harmless(str(restored)))
+
+
+async def history(conversation: Conversation, _: str) -> None:
+    _print.facts((turn.role, harmless(turn.text)) for turn in conversation.llm.history)
+
+
+async def undo(conversation: Conversation, _: str) -> None:
+    _print.words(f"taken back: {harmless(conversation.undo())}")
+
+
+async def retry(conversation: Conversation, _: str) -> None:
+    await conversation.retry()
+
+
+async def system(conversation: Conversation, text: str) -> None:
+    if text:
+        conversation.llm.set_system_prompt(text)
+    _print_parameter(conversation.llm, "system_prompt")
+
+
+async def creative(conversation: Conversation, said: str) -> None:
+    if said not in SWITCH:
+        raise InvalidParameter(f"creative mode is on or off; got {said!r}")
+    conversation.llm.toggle_creative_mode(SWITCH[said])
+    await params(conversation, "")
+
+
+async def clear(conversation: Conversation, _: str) -> None:
+    conversation.llm.clear_history()
+    conversation.forget()
+    _print.words("what was said is forgotten")
+
+
+async def end(conversation: Conversation, _: str) -> None:
+    conversation.ended = True
+
+
+def canonical(spelling: str) -> str:
+    name = spelling.replace("-", "_")
+    if name not in PARAMETERS and name not in ALIASES:
+        raise unknown(spelling, (*PARAMETERS, *ALIASES))
+    return ALIASES.get(name, name)
+
+
+def _print_parameter(llm: LLM, name: str) -> None:
+    if name not in llm.parameters:
+        _print.words(f"{name} is not set")
+        return
+
+    verdicts = [each for each in llm.plan(ANYTHING).verdicts if each.parameter == name]
+    _print.facts((name, _became(verdict)) for verdict in verdicts)
+
+
+def _became(verdict: Adjustment) -> str:
+    change = repr(verdict.asked) if verdict.asked is not None else ""
+    if verdict.sent not in (None, verdict.asked):
+        change = f"{change} -> {verdict.sent!r}".lstrip()
+    return f"{change}  {verdict.verdict}" + (f": {verdict.reason}" if verdict.reason else "")
