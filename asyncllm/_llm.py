@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, Unpack, cast
 
 from ._ask import answer, begin, count
 from ._batches import Batches
@@ -146,7 +146,7 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
         self._collector = Collector()
         self._tries = CountedRetry.like(self._retry, self._collector.retried)
 
-    async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
+    async def arun(self, task: Prompt | None = None, **params: Unpack[Params]) -> str:
         """
         Ask once and return the answer's text.
 
@@ -159,7 +159,8 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
             ConfigurationError: Nothing was sent; the message says what to do.
             ProviderError: The provider failed, after the retries that were worth it.
         """
-        response = await self.agenerate(task, **params)
+        # The specified signature allows no task at all; the error says that there is nothing to ask.
+        response = await self.agenerate(cast("Prompt", task), **params)
         return response.text
 
     async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:

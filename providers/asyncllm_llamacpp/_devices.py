@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-
-from asyncllm.errors import ConfigurationError
 
 from ._native import ggml
 
+_REBUILD = (
+    'rebuild it: CMAKE_ARGS="-DGGML_{}=on" pip install --force-reinstall '
+    "--no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
+)
+
 INSTALL = (
-    'for NVIDIA, rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall '
-    "--no-cache-dir --no-binary llama-cpp-python llama-cpp-python "
+    f"for NVIDIA, {_REBUILD.format('CUDA')} "
     "(-DGGML_VULKAN=on for Vulkan, -DGGML_METAL=on for Apple, -DGGML_HIP=on for AMD, "
     "-DGGML_SYCL=on for Intel)"
 )
@@ -29,6 +32,9 @@ _BACKENDS = {
 }  # fmt: skip
 """The part of llama.cpp behind each kind of device; "gpu" is whichever there is."""
 
+_FLAGS = {"ROCm": "HIP", "MTL": "METAL", "Vulkan": "VULKAN"}
+"""What a part is called where llama.cpp is built, if not by its own name."""
+
 _GPU, _INTEGRATED = 1, 2
 
 _count = ggml("ggml_backend_dev_count", ctypes.c_size_t)
@@ -38,6 +44,8 @@ _name = ggml("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
 _type = ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
 _backend = ggml("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)
 _backend_name = ggml("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)
+_backend_count = ggml("ggml_backend_reg_count", ctypes.c_size_t)
+_backend_at = ggml("ggml_backend_reg_get", ctypes.c_void_p, ctypes.c_size_t)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,12 @@ def gpus() -> tuple[GPU, ...]:
     )
 
 
+def built() -> frozenset[str]:
+    """Return the kinds of GPU that llama.cpp is built for, there or not, as in ``"CUDA"``."""
+    names = (_backend_name(_backend_at(at)).decode() for at in range(_backend_count()))
+    return frozenset(names) & frozenset(_BACKENDS.values())
+
+
 def meant(device: str, there: Sequence[GPU]) -> tuple[str, ...]:
     """
     Return the names of the GPUs that *device* stands for; none is the CPU.
@@ -69,20 +83,36 @@ def meant(device: str, there: Sequence[GPU]) -> tuple[str, ...]:
         device: As in ``"cpu"``, ``"auto"``, ``"gpu"`` or ``"cuda:1"``.
 
         there: The GPUs that there are.
-
-    Raises:
-        ConfigurationError: There is no such GPU.
     """
     if device == "cpu":
         return ()
 
     kind, _, number = device.partition(":")
     fitting = tuple(gpu.name for gpu in _of_kind(kind, there))
-    if kind == "auto":
-        return fitting
-    if not fitting or (number and int(number) >= len(fitting)):
-        raise ConfigurationError(_lacks(device, there))
-    return (fitting[int(number)],) if number else fitting
+    return fitting[int(number) :][:1] if number else fitting
+
+
+def lacking(device: str, there: Sequence[GPU], backends: AbstractSet[str]) -> str:
+    """
+    Say why none of the GPUs *there* is *device*, and what gives one.
+
+    Args:
+        device: As in ``"gpu"`` or ``"cuda:1"``.
+
+        there: The GPUs that there are.
+
+        backends: What llama.cpp is built for.
+    """
+    kind = device.partition(":")[0]
+    backend = _BACKENDS.get(kind)
+    if backends if backend is None else backend in backends:
+        names = ", ".join(gpu.name for gpu in there) or "no GPU"
+        return f"llama.cpp is built for {backend or 'GPUs'}, and sees {names} here"
+    if backend is None:
+        return f"the installed llama.cpp is built without GPUs; {INSTALL}"
+
+    rebuild = _REBUILD.format(_FLAGS.get(backend, backend))
+    return f"the installed llama.cpp is built without {kind}; {rebuild}"
 
 
 def pointers(names: Sequence[str]) -> ctypes.Array[ctypes.c_void_p]:
@@ -95,13 +125,3 @@ def _of_kind(kind: str, there: Sequence[GPU]) -> Sequence[GPU]:
         return [gpu for gpu in there if gpu.backend == _BACKENDS[kind]]
     # One that is part of the processor computes no faster beside a real one.
     return [gpu for gpu in there if not gpu.is_integrated] or there
-
-
-def _lacks(device: str, there: Sequence[GPU]) -> str:
-    if not there:
-        return (
-            f"device={device!r} asks for a GPU, and llama.cpp sees none: none is there, or the installed "
-            f"llama.cpp is built without; {INSTALL}"
-        )
-    names = ", ".join(gpu.name for gpu in there)
-    return f"device={device!r}: llama.cpp sees {names} and no other; where it lacks the kind, {INSTALL}"

@@ -9,7 +9,7 @@ from typing import Any
 from asyncllm.errors import InvalidParameter
 from asyncllm.rules import Applied
 
-from ._devices import gpus, meant
+from ._devices import built, gpus, lacking, meant
 from ._schema import ANY_OBJECT, grammar
 
 
@@ -18,9 +18,13 @@ class Placed:
     """The engine computes on the CPU, or on GPUs that llama.cpp has names for (a row for ``device``)."""
 
     def apply(self, name: str, value: str, asked: Mapping[str, Any]) -> Applied:
-        names = meant(value, gpus())
+        there = gpus()
+        names = meant(value, there)
         if value == "cpu":
             return Applied(verdict="native", sent=value, options={name: names})
+        if not names and value != "auto":
+            # As if none were asked for: the CPU, unless the LLM's settings say otherwise.
+            return Applied(verdict="dropped", reason=lacking(value, there, built()))
 
         reason = "the model's layers are held there" if names else "llama.cpp sees no GPU"
         sent = ", ".join(names) or "cpu"

@@ -2,8 +2,10 @@
 
 import pytest
 
-from asyncllm import ConfigurationError
-from asyncllm_llamacpp._devices import GPU, gpus, meant
+from asyncllm import UnsupportedParameter
+from asyncllm_llamacpp import _rows
+from asyncllm_llamacpp._devices import GPU, built, gpus, lacking, meant
+from asyncllm_llamacpp._engines import engines
 from asyncllm_llamacpp._native import llama
 from asyncllm_llamacpp._settings import Settings
 
@@ -31,20 +33,57 @@ def test_a_device_stands_for_gpus_by_name(device, there, names):
     assert names == meant(device, there)
 
 
-@pytest.mark.parametrize("device", ["cuda:2", "rocm", "vulkan:1", "metal"])
-def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(device):
-    with pytest.raises(
-        ConfigurationError, match=f"device='{device}': llama.cpp sees CUDA0, CUDA1, Vulkan0 and"
-    ):
-        meant(device, RIG)
+@pytest.mark.parametrize(
+    ("device", "there", "backends", "told"),
+    [
+        ("cuda:2", RIG, {"CUDA", "Vulkan"}, "is built for CUDA, and sees CUDA0, CUDA1, Vulkan0 here"),
+        ("gpu:7", RIG, {"CUDA", "Vulkan"}, "is built for GPUs, and sees CUDA0, CUDA1, Vulkan0 here"),
+        ("cuda", (), {"CUDA"}, "is built for CUDA, and sees no GPU here"),
+        ("rocm", RIG, {"CUDA"}, 'is built without rocm; rebuild it: CMAKE_ARGS="-DGGML_HIP=on" pip install'),
+        ("cuda:1", (), {}, 'is built without cuda; rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install'),
+        ("mps", (), {}, 'is built without mps; rebuild it: CMAKE_ARGS="-DGGML_METAL=on" pip install'),
+        ("sycl", (), {}, 'is built without sycl; rebuild it: CMAKE_ARGS="-DGGML_SYCL=on" pip install'),
+        ("vulkan", (), {}, 'is built without vulkan; rebuild it: CMAKE_ARGS="-DGGML_VULKAN=on" pip install'),
+        ("gpu", (), {}, 'is built without GPUs; for NVIDIA, rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip'),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_told_of_with_what_gives_one(device, there, backends, told):
+    assert meant(device, there) == ()
+    assert told in lacking(device, there, frozenset(backends))
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:1", "metal", "sycl"])
-def test_a_gpu_where_there_is_none_is_refused_with_the_way_to_one(make_llm, device):
-    if llama.llama_supports_gpu_offload():
-        pytest.skip("this llama.cpp is built for a GPU")
-    with pytest.raises(ConfigurationError, match=rf"device='{device}' asks for a GPU.*-DGGML_CUDA=on"):
-        make_llm().run("Hi.", device=device)
+NO_GPU = pytest.mark.skipif(bool(gpus()), reason="there is a GPU here")
+
+
+@NO_GPU
+@pytest.mark.anyio
+@pytest.mark.parametrize("device", ["gpu", "cuda", "cuda:1", "metal"])
+async def test_where_there_is_no_gpu_the_cpu_answers_and_says_so(llm, engine, device):
+    steps = engine.steps
+    response = await llm.agenerate("Hi.", device=device, max_tokens=1)
+    (adjustment,) = response.adjustments
+
+    assert engine.steps > steps
+    assert (adjustment.parameter, adjustment.verdict, adjustment.asked) == ("device", "dropped", device)
+    assert adjustment.reason == lacking(device, (), built())
+
+
+@NO_GPU
+@pytest.mark.parametrize("asked", [{"strict": True}, {"policy": {"device": "require"}}])
+def test_a_gpu_that_is_required_and_not_there_is_refused_before_anything_is_loaded(
+    make_llm, monkeypatch, asked
+):
+    monkeypatch.setattr(engines, "hold", lambda *_: pytest.fail("a model was asked for"))
+
+    with pytest.raises(UnsupportedParameter, match=r"dropped device \('cuda'\)"):
+        make_llm(device="cuda", **asked).run("Hi.")
+
+
+def test_what_is_asked_for_and_there_is_not_dropped(llm, monkeypatch):
+    monkeypatch.setattr(_rows, "gpus", lambda: RIG)
+
+    assert verdict_of(llm, "cuda:1").sent == "CUDA1"
+    assert verdict_of(llm, "metal").verdict == "dropped"
 
 
 def test_llama_cpp_tells_which_gpus_there_are():
@@ -72,7 +111,9 @@ async def test_a_device_that_changes_nothing_shares_the_model(llm, engine, devic
 
 
 def test_what_auto_comes_to_is_said(llm):
-    plan = llm.plan("Hi.", device="auto")
-    (verdict,) = [each for each in plan.verdicts if each.parameter == "device"]
+    assert verdict_of(llm, "auto").sent == (", ".join(gpu.name for gpu in gpus()) or "cpu")
 
-    assert verdict.sent == ", ".join(gpu.name for gpu in gpus()) or "cpu"
+
+def verdict_of(llm, device):
+    (verdict,) = [each for each in llm.plan("Hi.", device=device).verdicts if each.parameter == "device"]
+    return verdict

@@ -105,7 +105,7 @@ async def asynchronous() -> None:
     await llm.arun("x", temperature="hot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await llm.arun("x", 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await llm.arun(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await llm.arun()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await llm.agenerate()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await llm.agenerate("x", max_concurrency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await llm.abatch_run(["x"], temprature=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     await llm.abatch_run([5])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
@@ -136,7 +136,7 @@ def synchronous() -> None:
 
     llm.run("x", temprature=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     llm.run("x", temperature="hot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    llm.run()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    llm.generate()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     llm.generate(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     llm.batch_run(["x"], temprature=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     with llm.stream("x", temprature=1):  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
