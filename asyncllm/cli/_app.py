@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ._bench import bench
 from ._chat import chat
 from ._outcomes import exit_codes
 from ._params import params
@@ -31,6 +32,7 @@ app.command()(run)
 app.command()(chat)
 app.command()(providers)
 app.command()(params)
+app.command()(bench)
 
 
 @app.callback()
