@@ -14,9 +14,10 @@ from typing import Any
 
 from ._grammar import Grammar
 from ._native import llama, quick
-from ._scores import candidates, lent, scores
+from ._scores import Scores, candidates, lent
 
 _accept = quick("llama_sampler_accept")
+_apply = quick("llama_sampler_apply")
 
 DEFAULTS: Mapping[str, Any] = {
     "temperature":        0.8,
@@ -64,7 +65,6 @@ class Sampler:
         vocabulary_size: int,
         grammar: Grammar | None = None,
     ) -> None:
-        self._size = vocabulary_size
         self._grammar = grammar
         params = llama.llama_sampler_chain_default_params()
         params.no_perf = True
@@ -77,12 +77,12 @@ class Sampler:
         ):
             llama.llama_sampler_chain_add(self._chain, link)  # The chain owns its links.
 
-    def sample(self, context: int) -> int:
-        """Choose a token by what *context* computed last, and remember it for the penalties."""
-        every = candidates(scores(context, self._size))
+    def choose(self, scores: Scores) -> int:
+        """Choose a token by its *scores*, and remember it for the penalties."""
+        every = candidates(scores)
         left = every if self._grammar is None else self._grammar.fitting(every)
         chosen = lent(left)
-        llama.llama_sampler_apply(self._chain, chosen)
+        _apply(self._chain, chosen)
         token: int = chosen.data[chosen.selected].id
         _accept(self._chain, token)
         if self._grammar is not None:

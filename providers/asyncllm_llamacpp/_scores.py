@@ -14,9 +14,9 @@ Scores: TypeAlias = NDArray[np.float32]
 """The logit of each token."""
 
 
-def scores(context: int, size: int) -> Scores:
-    """Return what *context* computed last, over a vocabulary of *size*; it holds until the next step."""
-    return np.ctypeslib.as_array(llama.llama_get_logits_ith(context, -1), (size,))
+def scores(context: int, size: int, row: int = -1) -> Scores:
+    """Return what *context* computed in a *row*, for *size* tokens; it holds until the next step."""
+    return np.ctypeslib.as_array(llama.llama_get_logits_ith(context, row), (size,))
 
 
 Candidates: TypeAlias = NDArray[np.void]
