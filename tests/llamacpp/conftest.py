@@ -125,6 +125,16 @@ def make_tiny(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def tiny_path():
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_parameters():
+    return TINY_PARAMETERS
+
+
+@pytest.fixture(scope="session")
 def tiny():
     with loaded(TINY, Settings(threads=1, context_size=2048), keep_going=lambda: True) as model:
         yield model
