@@ -31,6 +31,8 @@ class Call(Protocol):
     """Those that are to be read; several where the call follows several continuations at a time."""
     width: int
     """How many strands there may come to be."""
+    is_seeded: bool
+    """Whether it is to come out the same each time."""
 
     def begin(self) -> None:
         """Note that the first token is about to be read."""
@@ -62,6 +64,7 @@ class Plain:
         self._strand = Strand(prompt)
         self.strands = [self._strand]
         self.width = 1
+        self.is_seeded = "seed" in request.options
         self._queued: float | None = None
         self._is_told = False
 

@@ -115,9 +115,12 @@ class Memory:
             self._remove(strand)
 
     def clear(self) -> None:
-        """Forget what is kept."""
+        """Forget what is kept; where nothing is left, the memory is as it was in the beginning."""
         for strand in self.kept:
             self._drop(strand)
+        if not self.cells.used:
+            self._numbers.sort(reverse=True)
+            llama.llama_memory_clear(self._handle, False)
 
     def _drop(self, strand: Strand) -> None:
         self._kept.remove(strand)

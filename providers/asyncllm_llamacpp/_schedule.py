@@ -99,6 +99,9 @@ class Schedule:
     def _admit(self) -> None:
         rows = min(self._context.size.running, self._context.batch.room)
         while (call := self._line.next(self._running, self._context.memory, rows)) is not None:
+            if call.is_seeded and not self._running:
+                # Scores depend, in their last bits, on where in the memory a text is and how it got there.
+                self._context.memory.clear()
             self._running.append(call)
             self._running.sort(key=lambda each: each.job.submitted)
 

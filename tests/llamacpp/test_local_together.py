@@ -200,3 +200,12 @@ async def test_figures_tell_how_busy_it_is(make_tiny):
     assert (busy.running, busy.waiting, busy.cells) == (1, 0, 2000)
     assert 0 < busy.cells_used <= 2000
     assert engine.figures().running == 0
+
+
+async def test_a_seed_gives_the_same_text_whatever_ran_before(make_llm, engine):
+    llm = make_llm(seed=3, max_tokens=24)
+    tasks = [f"Tell me of {thing}." for thing in ("the sea", "a dog", "bread")]
+    texts = [await llm.arun(task) for task in tasks]
+    await llm.abatch_run(["and so on " * 30, "Hi.", *tasks[1:]], seed=None)
+
+    assert texts == [await llm.arun(task) for task in tasks]
