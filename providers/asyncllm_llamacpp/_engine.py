@@ -65,6 +65,13 @@ class Engine:
         figures = Figures() if schedule is None else schedule.figures
         return replace(figures, waiting=figures.waiting + self._jobs.qsize())
 
+    @property
+    def own_share(self) -> float:
+        """Which share of the time that steps took was not llama.cpp's."""
+        if (schedule := self._schedule) is None or not schedule.seconds:
+            return 0.0
+        return 1 - schedule.context.seconds / schedule.seconds
+
     def start(self) -> None:
         """Begin to load the model, unless somebody did; jobs may be queued before."""
         if self._start.acquire(blocking=False):

@@ -70,15 +70,19 @@ class Sampler:
         params.no_perf = True
         self._chain: Any = llama.llama_sampler_chain_init(params)
         wanted = {**DEFAULTS, "seed": secrets.randbelow(SEEDS), **options}
-        for link in (
+        changes = [
             *_biases(wanted, vocabulary_size),
             *_penalties(wanted, prompt, window, vocabulary_size),
-            *_draw(wanted, vocabulary_size),
-        ):
+        ]
+        self._takes_best = _takes_best(wanted) and not changes and grammar is None
+        for link in (*changes, *_draw(wanted, vocabulary_size)):
             llama.llama_sampler_chain_add(self._chain, link)  # The chain owns its links.
 
     def choose(self, scores: Scores) -> int:
         """Choose a token by its *scores*, and remember it for the penalties."""
+        if self._takes_best:
+            return int(scores.argmax())
+
         every = candidates(scores)
         left = every if self._grammar is None else self._grammar.fitting(every)
         chosen = lent(left)
@@ -118,7 +122,7 @@ def _penalties(
 
 
 def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
-    if not wanted["do_sample"] or wanted["temperature"] < COLDEST:
+    if _takes_best(wanted):
         yield llama.llama_sampler_init_greedy()
         return
 
@@ -128,3 +132,7 @@ def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
     yield llama.llama_sampler_init_min_p(wanted["min_p"], 1)
     yield llama.llama_sampler_init_typical(wanted["typical_p"], 1)
     yield llama.llama_sampler_init_dist(wanted["seed"])
+
+
+def _takes_best(wanted: Mapping[str, Any]) -> bool:
+    return not wanted["do_sample"] or wanted["temperature"] < COLDEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass
 
 from asyncllm.errors import LLMError, Unavailable
@@ -41,11 +42,13 @@ class Schedule:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._context = model.context
+        self.context = model.context
         self._line = Line(model)
         self._running: list[Call] = []
         """In the order in which they came."""
         self._pace = Pace()
+        self.seconds = 0.0
+        """How long the steps took, with all that is done around :attr:`Context.seconds`."""
 
     @property
     def is_idle(self) -> bool:
@@ -55,7 +58,7 @@ class Schedule:
     @property
     def figures(self) -> Figures:
         """How busy it is; any thread may ask."""
-        cells = self._context.memory.cells
+        cells = self.context.memory.cells
         return Figures(len(self._running), len(self._line), cells.used, cells.count)
 
     def add(self, job: Job) -> None:
@@ -64,6 +67,11 @@ class Schedule:
 
     def step(self) -> None:
         """Compute the model once, for as many calls as there is room for."""
+        began = time.perf_counter()
+        self._step()
+        self.seconds += time.perf_counter() - began
+
+    def _step(self) -> None:
         self._drop_called_off()
         self._admit()
         if not (parts := self._planned()):
@@ -73,7 +81,7 @@ class Schedule:
             self._compute(parts)
         except Interrupted:
             for part in parts:  # How much of them was read is not known.
-                self._context.memory.free(part.strand)
+                self.context.memory.free(part.strand)
         except Full:
             self._make_room()
         except LLMError as exc:
@@ -97,17 +105,17 @@ class Schedule:
             self._end(call)
 
     def _admit(self) -> None:
-        rows = min(self._context.size.running, self._context.batch.room)
-        while (call := self._line.next(self._running, self._context.memory, rows)) is not None:
+        rows = min(self.context.size.running, self.context.batch.room)
+        while (call := self._line.next(self._running, self.context.memory, rows)) is not None:
             if call.is_seeded and not self._running:
                 # Scores depend, in their last bits, on where in the memory a text is and how it got there.
-                self._context.memory.clear()
+                self.context.memory.clear()
             self._running.append(call)
             self._running.sort(key=lambda each: each.job.submitted)
 
     def _planned(self) -> list[Part]:
         """Fill the batch; the youngest give way until there is room for something."""
-        context = self._context
+        context = self.context
         while self._running:
             turn = Turn(self._running, context.memory, context.batch)
             turn.place()
@@ -120,12 +128,12 @@ class Schedule:
         return []
 
     def _compute(self, parts: list[Part]) -> None:
-        before = self._context.seconds
-        self._context.compute(dict.fromkeys(part.call.job.interrupt for part in parts))
-        self._pace.note(self._context.batch.count, self._context.seconds - before)
+        before = self.context.seconds
+        self.context.compute(dict.fromkeys(part.call.job.interrupt for part in parts))
+        self._pace.note(self.context.batch.count, self.context.seconds - before)
 
     def _hear(self, parts: list[Part]) -> None:
-        context = self._context
+        context = self.context
         heard = [part for part in parts if part.is_last]
         for part in parts:
             context.memory.advance(part.strand, part.count)
@@ -146,7 +154,7 @@ class Schedule:
 
     def _make_room(self) -> None:
         """Do what helps where llama.cpp has no room though we count enough: forget, then let one give way."""
-        memory = self._context.memory
+        memory = self.context.memory
         if memory.kept:
             memory.clear()
         elif len(self._running) > 1:
@@ -158,7 +166,7 @@ class Schedule:
         """Take *call* out of the memory; later it is read again, and goes on as if nothing had been."""
         self._running.remove(call)
         for strand in call.strands:
-            self._context.memory.free(strand)
+            self.context.memory.free(strand)
         self._line.put_back(call)
 
     def _begin_anew(self) -> None:
@@ -166,13 +174,13 @@ class Schedule:
         for call in self._running:
             for strand in call.strands:
                 strand.forget()
-        self._context.renew()
+        self.context.renew()
 
     def _end(self, call: Call, error: Exception | None = None) -> None:
         if call in self._running:
             self._running.remove(call)
         for strand in call.strands:
-            self._context.memory.keep(strand)
+            self.context.memory.keep(strand)
         call.close()
         if error is not None:
             call.job.fail(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,9 +27,15 @@ _CANDIDATE = np.dtype(llama.llama_token_data)
 
 def candidates(scores: Scores) -> Candidates:
     """Return all tokens, with their *scores*."""
-    every = np.zeros(len(scores), _CANDIDATE)
-    every["id"] = np.arange(len(scores))
+    every = _numbered(len(scores)).copy()
     every["logit"] = scores
+    return every
+
+
+@lru_cache(maxsize=4)
+def _numbered(count: int) -> Candidates:
+    every = np.zeros(count, _CANDIDATE)
+    every["id"] = np.arange(count)
     return every
 
 
