@@ -31,6 +31,8 @@ class Delta:
     """The tokens so far; the last one counts."""
     model: str | None = None
     request_id: str | None = None
+    queued: float | None = None
+    """Seconds that the call waited before the model began with it."""
 
 
 def in_one_piece(response: Response) -> Iterable[Delta]:
@@ -72,6 +74,7 @@ class Answer:
             usage=delta.usage or self._last.usage,
             model=delta.model or self._last.model,
             request_id=delta.request_id or self._last.request_id,
+            queued=self._last.queued if delta.queued is None else delta.queued,
         )
 
     @property
@@ -94,7 +97,11 @@ class Answer:
         return Response(
             choices=tuple(self._choice(index, finish_reason) for index in sorted(self._texts)),
             usage=self._last.usage,
-            timing=Timing(total=time.perf_counter() - self._began, first_token=self._first_token),
+            timing=Timing(
+                total=time.perf_counter() - self._began,
+                first_token=self._first_token,
+                queued=self._last.queued,
+            ),
             model=self._last.model or "",
             request_id=self._last.request_id,
         )

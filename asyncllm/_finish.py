@@ -41,12 +41,13 @@ def finished(
         model: The model's, where the answer does not say.
     """
     total, first = time.perf_counter() - began, None
-    if response.timing is not None and response.timing.first_token is not None:
-        first = total - response.timing.total + response.timing.first_token
+    timing = response.timing or Timing(total=total)
+    if timing.first_token is not None:
+        first = total - timing.total + timing.first_token
     return replace(
         response,
         choices=response.choices[: call.kept],
-        timing=Timing(total=total, first_token=first),
+        timing=Timing(total=total, first_token=first, queued=timing.queued),
         adjustments=(*adjustments, *_shortfall(call, response)),
         attempts=attempts,
         provider=provider,

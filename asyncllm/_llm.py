@@ -316,10 +316,10 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
     async def _followed(self, watch: Watch, provider: Provider, call: Prepared, first: Response) -> Response:
         """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
         rest, attempts = await answer(provider, call, call.requests[1:], watch.retry, self._turn)
-        first_token = first.timing.first_token if first.timing else None
+        timing = first.timing or Timing(total=0.0)
         return replace(
             together([first, rest]),
-            timing=Timing(total=time.perf_counter() - watch.began, first_token=first_token),
+            timing=replace(timing, total=time.perf_counter() - watch.began),
             attempts=first.attempts + attempts,
         )
 

@@ -172,6 +172,8 @@ class Timing:
     total: float
     first_token: float | None = None
     """Until the first piece of text came; None where the answer came in one piece."""
+    queued: float | None = None
+    """How long of this the call waited for its turn; None where the provider does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,13 @@ from asyncllm_llamacpp._names import located
 
 def engine(match: Match) -> dict[str, Any]:
     """Return the settings of our engine: as many sequences as the server has slots, and as much room."""
-    return {"threads": match.threads, "gpu_layers": match.gpu_layers, "context_size": match.room}
+    return {
+        "threads": match.threads,
+        "gpu_layers": match.gpu_layers,
+        "context_size": match.room,
+        "max_sequences": match.at_once,
+        "total_context": match.at_once * match.room,
+    }
 
 
 ALL = (OURS, LLAMA, SERVER)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
-
-import anyio
 
 from asyncllm import LLM
 from asyncllm.cli._bench_calls import Timed, timed
+from asyncllm_llamacpp import LlamaCppProvider
+from asyncllm_llamacpp._engine import Engine
 
 from .match import Match, Spent
 from .workloads import Task
 
-DECODING, WORKING = "seconds_decoding", "seconds_working"
-"""The gauges in which the engine tells what its thread did."""
-
 
 class Ours:
-    """An LLM in this process."""
+    """An LLM in this process, and the engine behind it."""
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, engine: Engine) -> None:
         self._llm = llm
+        self._engine = engine
 
     async def ask(self, task: Task) -> Timed:
         return await timed(self._llm, task.messages)
@@ -34,13 +32,8 @@ class Ours:
         """Nothing, likewise."""
 
     async def spent(self) -> Spent | None:
-        # Whoever looks at a figure waits for it.
-        gauges = await anyio.to_thread.run_sync(
-            lambda: self._llm.track_resource_utilization().gauges, limiter=anyio.CapacityLimiter(1)
-        )
-        if DECODING not in gauges or WORKING not in gauges:
-            return None
-        return Spent(decoding=gauges[DECODING], working=gauges[WORKING])
+        figures = self._engine.figures()
+        return Spent(decoding=figures.decoding, working=figures.working)
 
 
 def opening(
@@ -57,7 +50,9 @@ def opening(
             logit_bias=dict.fromkeys(match.ends, -100.0),
             **settings(match),
         )
-        async with llm:
-            yield Ours(llm)
+        # Whoever asks for the same model with the same settings gets the same engine.
+        beside = LlamaCppProvider(**settings(match))
+        async with llm, aclosing(beside):
+            yield Ours(llm, beside.engine(str(match.model)))
 
     return opened

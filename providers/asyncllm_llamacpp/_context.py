@@ -1,116 +1,173 @@
-"""What a model computes in: its memory of the tokens so far, and the step that adds to it."""
+"""What a model computes in, and the step in which it does."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
 from asyncllm.errors import ConfigurationError, Unavailable
 
-from ._native import Interrupt, complaints, llama
+from ._batch import Batch
+from ._interrupt import Brake, Interrupt
+from ._memory import Memory
+from ._native import complaints, llama
 
 
 class Interrupted(Exception):
-    """The computation was broken off because its interrupt was set."""
+    """The step was broken off: all that took part in it are called off, or the engine is to stop."""
+
+
+class Full(Exception):
+    """llama.cpp found no cells for the step; nothing of it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a context is."""
+
+    longest: int
+    """How many tokens a prompt and its answer may take together."""
+    cells: int
+    """How many all of them may take that are in the memory at a time."""
+    sequences: int
+    """How many strands may be in the memory at a time."""
+    running: int
+    """How many of these may be computed at a time."""
+    batch: int
+    """How many tokens of prompts may be read in a step."""
 
 
 class Context:
-    """A model's memory, for one sequence. One thread at a time may use it."""
+    """
+    A model's memory, and the steps that fill it. One thread at a time may use it, but for :meth:`halt`.
 
-    def __init__(self, handle: int, *, size: int, vocabulary_size: int) -> None:
-        self.handle = handle
+    Args:
+        make: Makes llama.cpp's context.
+
+        size: How large it is.
+
+        whole: Whether the memory can only copy whole strands.
+
+        vocabulary_size: How many tokens there are.
+    """
+
+    def __init__(self, make: Callable[[], int], *, size: Size, whole: bool, vocabulary_size: int) -> None:
+        self._make = make
+        self._whole = whole
         self.size = size
-        """How many tokens a prompt and its answer may take together."""
+        self.handle = make()
+        """llama.cpp's; another one after :meth:`renew`."""
+        self.memory = self._remember()
+        room: int = llama.llama_n_batch(self.handle)
+        assert room >= size.sequences
+        self.batch = Batch(room=room, sequences=size.sequences, vocabulary_size=vocabulary_size)
         self.steps = 0
         """How often the model was computed."""
-        self.batch_size: int = llama.llama_n_batch(handle)
-        """How many tokens fit into a step."""
-        self._vocabulary_size = vocabulary_size
-        self._memory = llama.llama_get_memory(handle)
-        self._batch: Any = llama.llama_batch_init(self.batch_size, 0, 1)
-        self._used = 0
-        self._interrupt = Interrupt()
+        self.tokens = 0
+        """How many tokens it has read in these steps."""
+        self.seconds = 0.0
+        """How long the steps took."""
+        self._brake = Brake()
+        self._taking_part: tuple[Interrupt, ...] = ()
+        self._is_halted = False
 
-    @property
-    def used(self) -> int:
-        """How many tokens it holds."""
-        return self._used
-
-    def begin(self, interrupt: Interrupt) -> None:
-        """Forget all tokens; from now on, *interrupt* breaks a step off."""
-        complaints()  # Those over what was broken off before.
-        llama.llama_memory_clear(self._memory, False)
-        llama.llama_set_abort_callback(self.handle, interrupt.callback, interrupt.address)
-        self._interrupt = interrupt  # Kept alive: llama.cpp holds its address.
-        self._used = 0
-
-    def compute(self, tokens: Sequence[int]) -> None:
+    def compute(self, interrupts: Iterable[Interrupt]) -> None:
         """
-        Let the model read *tokens*; it can then be asked what comes next.
+        Let the model read the batch; it can then be asked what comes next in each heard row.
+
+        Args:
+            interrupts: Those of the calls that take part: where all are set, the step is broken off.
 
         Raises:
-            Interrupted: The interrupt was set.
+            Interrupted: It was broken off.
+            Full: There were no cells for it.
             Unavailable: llama.cpp failed.
         """
-        if self._interrupt.is_set:
+        self._arm(tuple(interrupts))
+        if self._brake.is_pulled:
             raise Interrupted
-        self._fill(tokens)
-        code: int = llama.llama_decode(self.handle, self._batch)
+        began = time.perf_counter()
+        code: int = llama.llama_decode(self.handle, self.batch.native)
+        self.seconds += time.perf_counter() - began
         self.steps += 1
         if code == 0:
-            self._used += len(tokens)
-        elif self._interrupt.is_set:
+            self.tokens += self.batch.count
+        elif self._brake.is_pulled:
+            complaints()  # Those over what was broken off.
             raise Interrupted
+        elif code == _NO_ROOM:
+            complaints()
+            raise Full
         else:
             reason = _FAILURES.get(code, "the computation failed")
             raise Unavailable(f"llama.cpp stopped: {reason} (code {code}; {complaints()})")
 
-    def close(self) -> None:
-        llama.llama_batch_free(self._batch)
+    def halt(self) -> None:
+        """Break the step off that is under way, and all that follow; any thread may call this."""
+        self._is_halted = True
+        self._brake.pull()
+
+    def renew(self) -> None:
+        """Begin anew with an empty memory, after a step that failed: what it left behind is not known."""
         llama.llama_free(self.handle)
+        self.handle = 0
+        self.handle = self._make()
+        self.memory = self._remember()
+        self._taking_part = ()
 
-    def _fill(self, tokens: Sequence[int]) -> None:
-        # llama.cpp ends the process where one of these does not hold.
-        assert 0 < len(tokens) <= min(self.batch_size, self.size - self._used)
-        assert all(0 <= token < self._vocabulary_size for token in tokens)
-        batch = self._batch
-        batch.n_tokens = len(tokens)
-        for at, token in enumerate(tokens):
-            batch.token[at] = token
-            batch.pos[at] = self._used + at
-            batch.n_seq_id[at] = 1
-            batch.seq_id[at][0] = 0
-            batch.logits[at] = at == len(tokens) - 1
+    def close(self) -> None:
+        if self.handle:
+            llama.llama_free(self.handle)
+
+    def _remember(self) -> Memory:
+        size = self.size
+        return Memory(self.handle, cells=size.cells, sequences=size.sequences, whole=self._whole)
+
+    def _arm(self, interrupts: tuple[Interrupt, ...]) -> None:
+        if interrupts == self._taking_part and interrupts:
+            return
+
+        # A new one each time: whoever looks at the old one late must not break off another step.
+        self._brake = Brake(interrupts)  # Kept alive: llama.cpp holds its address.
+        self._taking_part = interrupts
+        llama.llama_set_abort_callback(self.handle, Brake.callback, self._brake.address)
+        if self._is_halted:
+            self._brake.pull()
 
 
+_NO_ROOM = 1
 _FAILURES = {
-    1: "the context has no room left",
     2: "the computation was broken off",
     -1: "the tokens were not accepted",
 }
 
 
 @contextmanager
-def context(
-    model: int, *, size: int, batch_size: int, threads: int, vocabulary_size: int
-) -> Generator[Context]:
+def context(model: int, *, size: Size, threads: int, whole: bool, vocabulary_size: int) -> Generator[Context]:
     """Make a context for *model*, and free it in the end."""
     params = llama.llama_context_default_params()
-    params.n_ctx = size
-    params.n_batch = batch_size
-    params.n_ubatch = min(batch_size, params.n_ubatch)
+    params.n_ctx = size.cells
+    params.n_seq_max = size.sequences
+    params.kv_unified = True  # Strands share cells, and all the room there is.
+    # llama.cpp ends the process where a row for each sequence does not go into a step.
+    params.n_batch = max(size.batch, size.sequences)
+    params.n_ubatch = min(params.n_batch, params.n_ubatch)
     params.n_threads = params.n_threads_batch = threads
     params.no_perf = True
-    complaints()
-    handle = llama.llama_init_from_model(model, params)
-    if not handle:
-        raise ConfigurationError(
-            f"llama.cpp cannot make a context of {size} tokens: {complaints()}; "
-            f"where memory is short, ask for less with context_size=…"
-        )
 
-    made = Context(handle, size=size, vocabulary_size=vocabulary_size)
+    def make() -> int:
+        complaints()
+        handle: int | None = llama.llama_init_from_model(model, params)
+        if not handle:
+            raise ConfigurationError(
+                f"llama.cpp cannot make a context of {size.cells} tokens: {complaints()}; "
+                f"where memory is short, ask for less with context_size=… or total_context=…"
+            )
+        return handle
+
+    made = Context(make, size=size, whole=whole, vocabulary_size=vocabulary_size)
     try:
         yield made
     finally:

@@ -5,45 +5,21 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from asyncllm.errors import LLMError, ProviderError, Unavailable
+from asyncllm.errors import LLMError, ProviderError, RateLimited, Unavailable
 
-from ._context import Interrupted
 from ._job import Job
 from ._model import Model, loaded
-from ._schedule import answer
+from ._schedule import Figures, Schedule
 from ._settings import Settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What an engine has to do, and what its model's memory holds; while the model loads, that is nothing."""
-
-    running: int = 0
-    """Calls that are being answered."""
-    waiting: int = 0
-    """Calls whose turn has not come."""
-    cells_used: int = 0
-    """Tokens that the memory holds; those of the last call stay until the next one needs the room."""
-    cells: int = 0
-    """Tokens that it has room for."""
-
-    def gauges(self) -> dict[str, float]:
-        """Return them under the names that a report has for them."""
-        return {
-            "sequences_running": self.running,
-            "sequences_waiting": self.waiting,
-            "context_used": self.cells_used,
-            "context_size": self.cells,
-        }
 
 
 class Engine:
     """
-    Loads a model, answers calls, and frees it, all in one thread of its own.
+    Loads a model, answers calls, many at a time, and frees it, all in one thread of its own.
 
     No other thread touches the model, and no caller ever makes this one wait.
     Every method here may be called from any thread, and none blocks but :meth:`join`;
@@ -55,8 +31,8 @@ class Engine:
         self._settings = settings
         self._process = os.getpid()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._running: Job | None = None
         self._model: Model | None = None
+        self._schedule: Schedule | None = None
         self._stopping = False
         self._has_ended = False
         self._failure: LLMError = ProviderError(f"the model in {path} was closed while it was asked")
@@ -76,7 +52,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether no call is being answered."""
-        return self._running is None
+        return not self.figures().running
 
     @property
     def steps(self) -> int:
@@ -84,14 +60,17 @@ class Engine:
         return 0 if self._model is None else self._model.context.steps
 
     def figures(self) -> Figures:
-        """Return what it has to do now."""
-        model = self._model  # The engine's thread may let go of it at any point.
-        return Figures(
-            running=0 if self.is_idle else 1,
-            waiting=self._jobs.qsize(),
-            cells_used=0 if model is None else model.context.used,
-            cells=0 if model is None else model.context.size,
-        )
+        """Return how busy it is."""
+        schedule = self._schedule
+        figures = Figures() if schedule is None else schedule.figures
+        return replace(figures, waiting=figures.waiting + self._jobs.qsize())
+
+    @property
+    def own_share(self) -> float:
+        """Which share of the time that steps took was not llama.cpp's."""
+        if (schedule := self._schedule) is None or not schedule.seconds:
+            return 0.0
+        return 1 - schedule.context.seconds / schedule.seconds
 
     def start(self) -> None:
         """Begin to load the model, unless somebody did; jobs may be queued before."""
@@ -100,6 +79,14 @@ class Engine:
 
     def submit(self, job: Job) -> None:
         """Queue *job*; it is answered, or failed where the model cannot be loaded or is closed."""
+        if not job.only_count and (waiting := self.figures().waiting) > self._settings.max_waiting:
+            job.drop(
+                RateLimited(
+                    f"{waiting} calls wait for {self._path.name}, and it takes no more (max_waiting=…)"
+                )
+            )
+            return
+
         self._jobs.put(job)
         if not self.is_alive:
             self._refuse()
@@ -110,8 +97,8 @@ class Engine:
             return
 
         self._stopping = True
-        if (job := self._running) is not None:
-            job.interrupt.set()
+        if (model := self._model) is not None:
+            model.context.halt()
         self._jobs.put(None)
 
     def join(self, timeout: float) -> bool:
@@ -124,33 +111,39 @@ class Engine:
         try:
             with loaded(self._path, self._settings, keep_going=lambda: not self._stopping) as model:
                 self._model = model
-                while not self._stopping and (job := self._jobs.get()) is not None:
-                    if job.begin():
-                        self._attend(model, job)
+                self._serve(Schedule(model))
         except LLMError as exc:
             if not self._stopping:  # To be stopped while it loads is no fault of the file.
                 self._failure = exc
         except Exception as exc:  # noqa: BLE001  whatever it is, those who wait must hear of it
             self._failure = Unavailable(f"the engine of {self._path} broke: {exc!r}")
         finally:
-            self._model = None
+            self._model = self._schedule = None
             self._has_ended = True
             self._refuse()
 
-    def _attend(self, model: Model, job: Job) -> None:
-        self._running = job
-        if self._stopping:  # stop() may have come just before.
-            job.interrupt.set()
+    def _serve(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        error = self._failure
         try:
-            for delta in answer(model, job):
-                job.send(delta)
-        except Interrupted:
-            job.fail(copy.copy(self._failure))
-        except Exception as exc:  # noqa: BLE001  the caller's to see; the next call may fare better
-            job.fail(exc)
+            while not self._stopping:
+                self._take_in(schedule)
+                schedule.step()
+        except Exception as exc:
+            error = Unavailable(f"the engine of {self._path} broke: {exc!r}")
+            raise
         finally:
-            self._running = None
-            job.end()
+            schedule.close(error)
+
+    def _take_in(self, schedule: Schedule) -> None:
+        """Take in what is new; wait for it where there is nothing to do."""
+        try:
+            job = self._jobs.get(block=schedule.is_idle)
+            while job is not None:
+                schedule.add(job)
+                job = self._jobs.get_nowait()
+        except Empty:
+            return
 
     def _refuse(self) -> None:
         """Fail what is queued."""
@@ -159,6 +152,5 @@ class Engine:
                 job = self._jobs.get_nowait()
             except Empty:
                 return
-            if job is not None and job.begin():
-                job.fail(copy.copy(self._failure))
-                job.end()
+            if job is not None:
+                job.drop(copy.copy(self._failure))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator
 
 import anyio
 
 from asyncllm.provider import Delta, Request
 
+from ._interrupt import Interrupt
 from ._mailbox import Mailbox
-from ._native import Interrupt
 
 PATIENCE = 2.0
 """Seconds that leaving a call waits for the engine to let go of it."""
@@ -29,6 +30,8 @@ class Job(AsyncIterator[Delta]):
     def __init__(self, request: Request, *, only_count: bool = False) -> None:
         self.request = request
         self.only_count = only_count
+        self.submitted = time.perf_counter()
+        """When the call was made."""
         self.interrupt = Interrupt()
         """Set once nobody waits for the answer any more, or nobody works on it."""
         self._mailbox: Mailbox[Delta | Exception | None] = Mailbox()
@@ -51,6 +54,12 @@ class Job(AsyncIterator[Delta]):
     def end(self) -> None:
         """Tell the caller that nothing comes any more."""
         self._mailbox.put(None)
+
+    def drop(self, error: Exception) -> None:
+        """Let the call fail with *error*, if nobody has begun with it and it still waits."""
+        if self.begin():
+            self.fail(error)
+            self.end()
 
     async def __anext__(self) -> Delta:
         if self._is_over:

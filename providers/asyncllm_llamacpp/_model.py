@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import _gguf
+from ._capacity import size
 from ._context import Context, context
 from ._prompt import Template
 from ._settings import Settings
 from ._vocabulary import Vocabulary
-from ._weights import chat_template, trained_context, weights
-
-USUAL_CONTEXT = 8192
-"""The most tokens of context that nobody asked for: memory grows with them."""
+from ._weights import bytes_per_cell, chat_template, copies_whole, trained_context, weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,17 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
         template = Template(
             chat_template(handle), bos=vocabulary.bos, eos=vocabulary.eos, specials=vocabulary.specials
         )
+        whole = copies_whole(handle)
         with context(
             handle,
-            size=settings.context_size or min(trained_context(handle), USUAL_CONTEXT),
-            batch_size=settings.batch_size,
+            size=size(
+                settings,
+                trained=trained_context(handle),
+                bytes_per_cell=bytes_per_cell(handle),
+                whole=whole,
+            ),
             threads=settings.threads,
+            whole=whole,
             vocabulary_size=vocabulary.size,
         ) as opened:
             yield Model(vocabulary, template, opened)

@@ -13,7 +13,7 @@ import llama_cpp.llama_cpp as binding
 llama: Any = binding
 """llama.cpp's C functions. The binding is typed in part only, so this is where ``Any`` begins."""
 
-_libc = ctypes.CDLL("msvcrt" if hasattr(ctypes, "WinDLL") else None)
+libc = ctypes.CDLL("msvcrt" if hasattr(ctypes, "WinDLL") else None)
 # The binding keeps the library itself to itself; three things are only to be had from there.
 _library: Any = llama._lib  # noqa: SLF001
 _without_release = ctypes.PyDLL(_library._name)  # noqa: SLF001
@@ -49,30 +49,6 @@ def quick(name: str) -> Callable[..., Any]:
     function.argtypes, function.restype = described.argtypes, described.restype
     call: Callable[..., Any] = function
     return call
-
-
-class Interrupt:
-    """
-    A switch that makes llama.cpp stop computing, within one node of its graph.
-
-    llama.cpp asks its abort callback before each node. The callback here is C's
-    own ``strlen``, of a text that is empty until the switch is set: one in Python
-    would need the GIL a thousand times a step.
-    """
-
-    callback: Any = llama.ggml_abort_callback(ctypes.cast(_libc.strlen, ctypes.c_void_p).value)
-
-    def __init__(self) -> None:
-        self._text = ctypes.create_string_buffer(2)
-        self.address = ctypes.addressof(self._text)
-        """What the callback is called with; good for as long as this object lives."""
-
-    def set(self) -> None:
-        self._text[0] = b"!"
-
-    @property
-    def is_set(self) -> bool:
-        return self._text[0] != b"\0"
 
 
 def block(kind: int) -> tuple[int, int] | None:

@@ -11,11 +11,11 @@ import anyio
 from asyncllm.provider import Count, Delta, Params, Provider, Request, Table
 from asyncllm.rules import Rules
 
+from ._capacity import USUAL_CONTEXT
 from ._cores import cores
 from ._engine import Engine
 from ._engines import Hold, engines
 from ._job import Job
-from ._model import USUAL_CONTEXT
 from ._names import BUNDLED, located
 from ._rules import RULES
 from ._settings import Settings
@@ -44,7 +44,17 @@ class LlamaCppProvider(Provider):
             How many of the model's layers the GPU holds: -1 is all of them, and so
             is 0 where a call's ``device`` is a GPU.
 
-        batch_size: How many tokens of a prompt are read in one step.
+        batch_size: How many tokens of prompts are read in one step.
+
+        max_sequences: How many calls are computed at a time; more wait.
+
+        total_context:
+            How many tokens the calls that are computed at a time may take together,
+            and what is kept of earlier ones. By default what *max_sequences* calls
+            could need, but at most 8192 or twice the *context_size*, and a quarter
+            of the free memory. Where it runs out, calls give way and go on later.
+
+        max_waiting: How many calls may wait; one more is refused as rate-limited.
 
     Raises:
         InvalidParameter: A setting is out of its range.
@@ -61,12 +71,18 @@ class LlamaCppProvider(Provider):
         threads: int | None = None,
         gpu_layers: int = 0,
         batch_size: int = 512,
+        max_sequences: int = 16,
+        total_context: int | None = None,
+        max_waiting: int = 10_000,
     ) -> None:
         self._settings = Settings(
             context_size=context_size,
             threads=cores() if threads is None else threads,
             gpu_layers=gpu_layers,
             batch_size=batch_size,
+            max_sequences=max_sequences,
+            total_context=total_context,
+            max_waiting=max_waiting,
         )
         self._holds: dict[tuple[str, Settings], Hold] = {}
 

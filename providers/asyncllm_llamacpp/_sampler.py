@@ -14,9 +14,10 @@ from typing import Any
 
 from ._grammar import Grammar
 from ._native import llama, quick
-from ._scores import candidates, lent, scores
+from ._scores import Scores, candidates, lent
 
 _accept = quick("llama_sampler_accept")
+_apply = quick("llama_sampler_apply")
 
 DEFAULTS: Mapping[str, Any] = {
     "temperature":        0.8,
@@ -64,25 +65,28 @@ class Sampler:
         vocabulary_size: int,
         grammar: Grammar | None = None,
     ) -> None:
-        self._size = vocabulary_size
         self._grammar = grammar
         params = llama.llama_sampler_chain_default_params()
         params.no_perf = True
         self._chain: Any = llama.llama_sampler_chain_init(params)
         wanted = {**DEFAULTS, "seed": secrets.randbelow(SEEDS), **options}
-        for link in (
+        changes = [
             *_biases(wanted, vocabulary_size),
             *_penalties(wanted, prompt, window, vocabulary_size),
-            *_draw(wanted, vocabulary_size),
-        ):
+        ]
+        self._takes_best = _takes_best(wanted) and not changes and grammar is None
+        for link in (*changes, *_draw(wanted, vocabulary_size)):
             llama.llama_sampler_chain_add(self._chain, link)  # The chain owns its links.
 
-    def sample(self, context: int) -> int:
-        """Choose a token by what *context* computed last, and remember it for the penalties."""
-        every = candidates(scores(context, self._size))
+    def choose(self, scores: Scores) -> int:
+        """Choose a token by its *scores*, and remember it for the penalties."""
+        if self._takes_best:
+            return int(scores.argmax())
+
+        every = candidates(scores)
         left = every if self._grammar is None else self._grammar.fitting(every)
         chosen = lent(left)
-        llama.llama_sampler_apply(self._chain, chosen)
+        _apply(self._chain, chosen)
         token: int = chosen.data[chosen.selected].id
         _accept(self._chain, token)
         if self._grammar is not None:
@@ -118,7 +122,7 @@ def _penalties(
 
 
 def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
-    if not wanted["do_sample"] or wanted["temperature"] < COLDEST:
+    if _takes_best(wanted):
         yield llama.llama_sampler_init_greedy()
         return
 
@@ -128,3 +132,7 @@ def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
     yield llama.llama_sampler_init_min_p(wanted["min_p"], 1)
     yield llama.llama_sampler_init_typical(wanted["typical_p"], 1)
     yield llama.llama_sampler_init_dist(wanted["seed"])
+
+
+def _takes_best(wanted: Mapping[str, Any]) -> bool:
+    return not wanted["do_sample"] or wanted["temperature"] < COLDEST

@@ -1,90 +1,207 @@
-"""How calls share the model: for now, one after another."""
+"""How calls share the model: many in one step, the first come first."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import copy
+import time
+from dataclasses import dataclass
 
-from asyncllm.provider import Delta, Request, Usage
+from asyncllm.errors import LLMError, Unavailable
 
-from ._grammar import Grammar
+from ._call import Call
+from ._context import Full, Interrupted
 from ._job import Job
+from ._line import Line
 from ._model import Model
-from ._sampler import Sampler
-from ._scores import Likelihood, likelihood, scores
-from ._sequence import Sequence
+from ._pace import Pace
+from ._scores import scores
+from ._turn import Part, Turn
 
 
-def answer(model: Model, job: Job) -> Generator[Delta]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How busy an engine is."""
+
+    running: int = 0
+    """Calls that are being answered."""
+    waiting: int = 0
+    """Calls whose turn has not come."""
+    cells_used: int = 0
+    """Tokens in the model's memory."""
+    cells: int = 0
+    """Tokens that there is room for."""
+    working: float = 0.0
+    """Seconds that its steps took so far."""
+    decoding: float = 0.0
+    """Seconds of these that llama.cpp computed."""
+
+    def gauges(self) -> dict[str, float]:
+        """Return them under the names that a report has for them."""
+        return {
+            "sequences_running": self.running,
+            "sequences_waiting": self.waiting,
+            "context_used": self.cells_used,
+            "context_size": self.cells,
+        }
+
+
+class Schedule:
     """
-    Answer *job*, step by step.
+    The calls to one model, step by step.
 
-    Raises:
-        Interrupted: The job was called off.
-        InvalidParameter: A parameter does not go with the model.
+    Args:
+        model: The model.
     """
-    prompt = _prompt(model, job.request)
-    if job.only_count:
-        yield Delta(usage=Usage(input_tokens=len(prompt), output_tokens=0))
-        return
 
-    sequence = _sequence(model, job.request, prompt)
-    sampler = _sampler(model, job.request, prompt)
-    context = model.context
-    try:
-        context.begin(job.interrupt)
-        for at in range(0, len(prompt), context.batch_size):
-            context.compute(prompt[at : at + context.batch_size])
-        while True:
-            token = sampler.sample(context.handle)
-            delta = sequence.take(token, _likelihood(model, job.request, token))
-            if delta.text or delta.finish_reason is not None:
-                yield delta
-            if delta.finish_reason is not None:
-                return
-            context.compute([token])
-    finally:
-        sampler.close()
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.context = model.context
+        self._line = Line(model)
+        self._running: list[Call] = []
+        """In the order in which they came."""
+        self._pace = Pace()
+        self.seconds = 0.0
+        """How long the steps took, with all that is done around :attr:`Context.seconds`."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._running and not self._line
 
-def _prompt(model: Model, request: Request) -> list[int]:
-    begin: int | None = request.options.get("bos_token_id")
-    if begin is not None:
-        model.vocabulary.check("bos_token_id", [begin])
-    prompt = model.template.prompt(request.messages)
-    return model.vocabulary.tokens(prompt.pieces, special=prompt.special, begin=begin)
+    @property
+    def figures(self) -> Figures:
+        """How busy it is; any thread may ask."""
+        cells = self.context.memory.cells
+        return Figures(
+            running=len(self._running),
+            waiting=len(self._line),
+            cells_used=cells.used,
+            cells=cells.count,
+            working=self.seconds,
+            decoding=self.context.seconds,
+        )
 
+    def add(self, job: Job) -> None:
+        """Take *job* in."""
+        self._line.add(job)
 
-def _sequence(model: Model, request: Request, prompt: list[int]) -> Sequence:
-    options = request.options
-    ends: tuple[int, ...] = options.get("eos_token_id", ())
-    model.vocabulary.check("eos_token_id", ends)
-    return Sequence(
-        model.vocabulary,
-        prompt=prompt,
-        room=model.context.size,
-        max_tokens=options.get("max_tokens"),
-        max_length=options.get("max_length"),
-        stops=options.get("stop_token", ()),
-        ends=ends,
-    )
+    def step(self) -> None:
+        """Compute the model once, for as many calls as there is room for."""
+        began = time.perf_counter()
+        self._step()
+        self.seconds += time.perf_counter() - began
 
+    def _step(self) -> None:
+        self._drop_called_off()
+        self._admit()
+        if not (parts := self._planned()):
+            return
 
-def _sampler(model: Model, request: Request, prompt: list[int]) -> Sampler:
-    options = request.options
-    model.vocabulary.check("logit_bias", options.get("logit_bias", ()))
-    text: str | None = options.get("grammar")
-    return Sampler(
-        options,
-        prompt=prompt,
-        window=model.context.size,
-        vocabulary_size=model.vocabulary.size,
-        grammar=None if text is None else Grammar(model.vocabulary.handle, text),
-    )
+        try:
+            self._compute(parts)
+        except Interrupted:
+            for part in parts:  # How much of them was read is not known.
+                self.context.memory.free(part.strand)
+        except Full:
+            self._make_room()
+        except LLMError as exc:
+            for call in {id(part.call): part.call for part in parts}.values():
+                self._end(call, exc)
+            self._begin_anew()
+        else:
+            self._hear(parts)
 
+    def close(self, error: LLMError) -> None:
+        """Fail all that is under way, and all that waits, with *error*."""
+        jobs, calls = self._line.empty()
+        for call in (*self._running, *calls):
+            self._end(call, copy.copy(error))
+        for job in jobs:
+            job.drop(copy.copy(error))
 
-def _likelihood(model: Model, request: Request, token: int) -> Likelihood | None:
-    count: int | None = request.options.get("logprobs")
-    if count is None:
-        return None
+    def _drop_called_off(self) -> None:
+        dropped = [call for call in self._running if call.job.interrupt.is_set]
+        for call in (*dropped, *self._line.drop_called_off()):
+            self._end(call)
 
-    return likelihood(scores(model.context.handle, model.vocabulary.size), token, count)
+    def _admit(self) -> None:
+        rows = min(self.context.size.running, self.context.batch.room)
+        while (call := self._line.next(self._running, self.context.memory, rows)) is not None:
+            if call.is_seeded and not self._running:
+                # Scores depend, in their last bits, on where in the memory a text is and how it got there.
+                self.context.memory.clear()
+            self._running.append(call)
+            self._running.sort(key=lambda each: each.job.submitted)
+
+    def _planned(self) -> list[Part]:
+        """Fill the batch; the youngest give way until there is room for something."""
+        context = self.context
+        while self._running:
+            turn = Turn(self._running, context.memory, context.batch)
+            turn.place()
+            if turn.answer():
+                most = min(context.size.batch, context.batch.room)
+                turn.read(self._pace.tokens(most, len(turn.parts)))
+                if turn.parts:
+                    return turn.parts
+            self._give_way(self._running[-1])
+        return []
+
+    def _compute(self, parts: list[Part]) -> None:
+        before = self.context.seconds
+        self.context.compute(dict.fromkeys(part.call.job.interrupt for part in parts))
+        self._pace.note(self.context.batch.count, self.context.seconds - before)
+
+    def _hear(self, parts: list[Part]) -> None:
+        context = self.context
+        heard = [part for part in parts if part.is_last]
+        for part in parts:
+            context.memory.advance(part.strand, part.count)
+        for part in heard:
+            call = part.call
+            if call.job.interrupt.is_set:
+                self._end(call)
+                continue
+            try:
+                has_ended = call.hear(
+                    part.strand, scores(context.handle, self._model.vocabulary.size, part.row), context
+                )
+            except Exception as exc:  # noqa: BLE001  the caller's to see; the others go on
+                self._end(call, exc)
+            else:
+                if has_ended:
+                    self._end(call)
+
+    def _make_room(self) -> None:
+        """Do what helps where llama.cpp has no room though we count enough: forget, then let one give way."""
+        memory = self.context.memory
+        if memory.kept:
+            memory.clear()
+        elif len(self._running) > 1:
+            self._give_way(self._running[-1])
+        else:
+            self._end(self._running[0], Unavailable("llama.cpp stopped: the context has no room left"))
+
+    def _give_way(self, call: Call) -> None:
+        """Take *call* out of the memory; later it is read again, and goes on as if nothing had been."""
+        self._running.remove(call)
+        for strand in call.strands:
+            self.context.memory.free(strand)
+        self._line.put_back(call)
+
+    def _begin_anew(self) -> None:
+        """Make a new context; who did not take part in the step that failed is read again."""
+        for call in self._running:
+            for strand in call.strands:
+                strand.forget()
+        self.context.renew()
+
+    def _end(self, call: Call, error: Exception | None = None) -> None:
+        if call in self._running:
+            self._running.remove(call)
+        for strand in call.strands:
+            self.context.memory.keep(strand)
+        call.close()
+        if error is not None:
+            call.job.fail(error)
+        call.job.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +15,9 @@ Scores: TypeAlias = NDArray[np.float32]
 """The logit of each token."""
 
 
-def scores(context: int, size: int) -> Scores:
-    """Return what *context* computed last, over a vocabulary of *size*; it holds until the next step."""
-    return np.ctypeslib.as_array(llama.llama_get_logits_ith(context, -1), (size,))
+def scores(context: int, size: int, row: int = -1) -> Scores:
+    """Return what *context* computed in a *row*, for *size* tokens; it holds until the next step."""
+    return np.ctypeslib.as_array(llama.llama_get_logits_ith(context, row), (size,))
 
 
 Candidates: TypeAlias = NDArray[np.void]
@@ -26,9 +27,15 @@ _CANDIDATE = np.dtype(llama.llama_token_data)
 
 def candidates(scores: Scores) -> Candidates:
     """Return all tokens, with their *scores*."""
-    every = np.zeros(len(scores), _CANDIDATE)
-    every["id"] = np.arange(len(scores))
+    every = _numbered(len(scores)).copy()
     every["logit"] = scores
+    return every
+
+
+@lru_cache(maxsize=4)
+def _numbered(count: int) -> Candidates:
+    every = np.zeros(count, _CANDIDATE)
+    every["id"] = np.arange(count)
     return every
 
 

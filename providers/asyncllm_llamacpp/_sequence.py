@@ -58,6 +58,8 @@ class Sequence:
                 f"{room}; shorten it, or open the model with a larger context_size=…"
             )
         self.prompt = prompt
+        self.cached = 0
+        """How many tokens of the prompt the model had read before."""
         self._vocabulary = vocabulary
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._matcher = StopMatcher(stops)
@@ -105,7 +107,7 @@ class Sequence:
             finish_reason=reason if matched is None else "stop_sequence",
             matched_stop=matched,
             logprobs=self._told(),
-            usage=Usage(input_tokens=len(self.prompt), output_tokens=self._count),
+            usage=Usage(input_tokens=len(self.prompt), output_tokens=self._count, cached_tokens=self.cached),
         )
 
     def _said(self, letters: str, likelihood: Likelihood) -> TokenLogprob:

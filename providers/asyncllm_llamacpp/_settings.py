@@ -16,9 +16,12 @@ _RANGES = {
     "threads":      (1, MOST_THREADS),
     "gpu_layers":   (-1, 2**31 - 1),
     "batch_size":   (1, 2**16),
+    "max_sequences": (1, 256),
+    "total_context": (1, 2**24),
+    "max_waiting":  (0, 2**31 - 1),
 }  # fmt: skip
 """What llama.cpp takes: it ends the process over more."""
-_OPTIONAL = {"context_size"}
+_OPTIONAL = {"context_size", "total_context"}
 """What may be None."""
 
 
@@ -34,6 +37,12 @@ class Settings:
     """How many layers the GPU holds; -1 is all."""
     batch_size: int = 512
     """How many tokens of a prompt are read in one step."""
+    max_sequences: int = 16
+    """How many calls are computed at a time."""
+    total_context: int | None = None
+    """How many tokens all that is in the memory may take together; None is what there is memory for."""
+    max_waiting: int = 10_000
+    """How many calls may wait for their turn."""
     devices: tuple[str, ...] | None = None
     """The names of the GPUs that compute; none is the CPU alone, and None as llama.cpp has it."""
 

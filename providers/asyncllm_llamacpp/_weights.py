@@ -13,6 +13,9 @@ from asyncllm.errors import InvalidModelFile
 from ._devices import pointers
 from ._native import complaints, llama
 
+_BYTES = 2
+"""A number in the memory takes half precision."""
+
 
 @contextmanager
 def weights(
@@ -54,10 +57,34 @@ def trained_context(model: int) -> int:
     return size
 
 
+def copies_whole(model: int) -> bool:
+    """Return whether the model's memory is one state, which cannot be cut: as of Mamba and its like."""
+    return bool(llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
+
+
+def bytes_per_cell(model: int) -> int:
+    """Return how much memory a token of context takes, as far as the model's file says."""
+    heads: int = llama.llama_model_n_head_kv(model)
+    each = llama.llama_model_n_embd(model) // max(llama.llama_model_n_head(model), 1)
+    architecture = _said(model, "general.architecture")
+    width = sum(
+        int(_said(model, f"{architecture}.attention.{part}_length") or each) for part in ("key", "value")
+    )
+    size: int = llama.llama_model_n_layer(model) * heads * width * _BYTES
+    return size
+
+
 def chat_template(model: int) -> str | None:
     """Return the Jinja template in which the model was taught to converse, where it has one."""
     source: bytes | None = llama.llama_model_chat_template(model, None)
     return None if source is None else source.decode(errors="replace")
+
+
+def _said(model: int, name: str) -> str:
+    """Return what the model's file says of *name*; nothing where it does not."""
+    room = ctypes.create_string_buffer(128)
+    length: int = llama.llama_model_meta_val_str(model, name.encode(), room, len(room))
+    return room.value.decode(errors="replace") if length > 0 else ""
 
 
 def _asking(keep_going: Callable[[], bool]) -> Callable[[float, object], bool]:

@@ -18,7 +18,7 @@ def test_the_report_tells_what_is_used_now_and_asks_nobody(subject):
         assert llm.metrics().calls == 1
         gauges = report.gauges
     if subject.is_local:
-        assert gauges["context_size"] == 512
+        assert gauges["context_size"] >= gauges["context_used"] > 0
         assert gauges["sequences_running"] == 0
     else:
         assert gauges["connections_open"] >= 1

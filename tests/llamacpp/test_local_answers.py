@@ -11,7 +11,7 @@ STORY = "Tell me a story."
 
 ELSEWHERE = """
 from asyncllm import LLM
-llm = LLM("llamacpp:smollm2-135m-instruct", threads=1, context_size=512, batch_size=64)
+llm = LLM("llamacpp:smollm2-135m-instruct", threads=1, context_size=512, batch_size=48)
 print(repr(llm.run("Tell me a story.", seed=7, max_tokens=8, system_prompt="-")))
 llm.close()
 """
@@ -95,12 +95,13 @@ async def test_a_prompt_that_leaves_no_room_is_refused_with_the_figures(llm, eng
     assert (await llm.agenerate("hi", max_tokens=1)).usage.output_tokens == 1
 
 
-async def test_a_prompt_longer_than_a_batch_is_read_in_parts(llm, engine):
+async def test_a_prompt_longer_than_a_batch_is_read_in_parts(llm, engine, anyio_backend):
     before = engine.steps
-    response = await llm.agenerate("one two three " * 60, max_tokens=1)
+    response = await llm.agenerate(f"{anyio_backend} one two three " * 50, max_tokens=1)
+    read = response.usage.input_tokens - response.usage.cached_tokens
 
-    assert response.usage.input_tokens > 3 * 64
-    assert engine.steps - before == -(-response.usage.input_tokens // 64)
+    assert read > 3 * 48
+    assert engine.steps - before == -(-read // 48)
 
 
 async def test_the_answer_ends_before_a_stop_token_that_is_then_named(llm):
@@ -194,11 +195,12 @@ async def test_usage_is_exact(llm, model):
     prompt = f"<|im_start|>system\n-<|im_end|>\n<|im_start|>user\n{STORY}<|im_end|>\n<|im_start|>assistant\n"
 
     assert response.usage.input_tokens == len(model.vocabulary.tokens([prompt], special=True))
-    assert (response.usage.output_tokens, response.usage.cached_tokens) == (3, 0)
+    assert response.usage.output_tokens == 3
+    assert 0 <= response.usage.cached_tokens < response.usage.input_tokens
 
 
 def test_blocking_code_asks_just_the_same():
-    with LLM("llamacpp:smollm2-135m-instruct", threads=1, context_size=512, batch_size=64) as llm:
+    with LLM("llamacpp:smollm2-135m-instruct", threads=1, context_size=512, batch_size=48) as llm:
         text = llm.run(STORY, seed=7, max_tokens=8)
         with llm.stream(STORY, seed=7, max_tokens=8) as stream:
             assert text == "".join(stream)

@@ -9,10 +9,10 @@ import os, random, shutil, signal, sys, time
 from pathlib import Path
 from asyncllm import LLMError
 from asyncllm.provider import Message, Request
-from asyncllm_llamacpp import _schedule
 from asyncllm_llamacpp._model import loaded
 from asyncllm_llamacpp._names import located
-from asyncllm_llamacpp._native import Interrupt
+from asyncllm_llamacpp._interrupt import Interrupt
+from asyncllm_llamacpp._schedule import Schedule
 from asyncllm_llamacpp._settings import Settings
 
 model = shutil.copy(located("smollm2-135m-instruct"), sys.argv[1])
@@ -25,12 +25,20 @@ class Job:
     request = Request(model="", messages=(Message("user", "Hi."),), options={"max_tokens": 2})
     interrupt = Interrupt()
     only_count = False
+    submitted = 0
+    begin, send, end = lambda: True, lambda delta: None, lambda: None
+
+    def fail(error):
+        raise error
 
 
 def outcome():
     try:
         with loaded(Path(model), Settings(threads=1, context_size=64), keep_going=lambda: True) as opened:
-            list(_schedule.answer(opened, Job))
+            schedule = Schedule(opened)
+            schedule.add(Job)
+            while not schedule.is_idle:
+                schedule.step()
     except LLMError:
         return 1
     return 0

@@ -7,12 +7,13 @@ from asyncllm import Unavailable
 from asyncllm.provider import Message, Request
 from asyncllm_llamacpp import _context
 from asyncllm_llamacpp._context import Interrupted
+from asyncllm_llamacpp._interrupt import Brake, Interrupt
 from asyncllm_llamacpp._job import Job
-from asyncllm_llamacpp._native import Interrupt
 
 pytestmark = pytest.mark.anyio
 
 LONG = "one two three " * 100
+LONGER = "four five six " * 100
 STORY = "Tell me a story."
 ENDLESS = {"temperature": 2, "top_k": 0, "top_p": 1, "seed": 1}
 """So hot that the end of the answer is as likely as any other token."""
@@ -122,46 +123,75 @@ def test_an_event_loop_that_ends_without_a_word_stops_its_calls(engine, anyio_ba
     assert job.interrupt.is_set
 
 
-def test_an_interrupt_breaks_off_before_a_step(model):
+def test_an_interrupt_breaks_off_before_a_step(model, read):
     interrupt = Interrupt()
-    model.context.begin(interrupt)
     interrupt.set()
     before = model.context.steps
     with pytest.raises(Interrupted):
-        model.context.compute([1, 2, 3])
+        read([1, 2, 3], interrupt=interrupt)
 
     assert before == model.context.steps
 
 
 class Late(Interrupt):
-    """Is set, but not seen by the check before a step: only llama.cpp sees it, within."""
+    """Is not seen by the check before a step: only llama.cpp sees it, within."""
 
     def __init__(self):
         super().__init__()
-        self.set()
         self._answers = iter([False, True])
 
     @property
     def is_set(self):
         return next(self._answers)
 
+    @is_set.setter
+    def is_set(self, value):
+        pass
 
-def test_an_interrupt_breaks_a_step_off_within(model):
-    model.context.begin(Late())
+
+def test_an_interrupt_breaks_a_step_off_within(model, read, monkeypatch):
+    late = Late()
+    decode = _context.llama.llama_decode
+
+    def set_first(*args):
+        late.set()
+        return decode(*args)
+
+    monkeypatch.setattr(_context.llama, "llama_decode", set_first)
     before = model.context.steps
     with pytest.raises(Interrupted):
-        model.context.compute([1, 2, 3])
+        read([1, 2, 3], interrupt=late)
 
     assert before + 1 == model.context.steps
 
 
+def test_a_step_that_several_share_is_broken_off_by_the_last_of_them():
+    first, second = Interrupt(), Interrupt()
+    brake = Brake([first, second])
+    first.set()
+
+    assert not brake.is_pulled
+
+    second.set()
+
+    assert brake.is_pulled
+
+
+def test_a_step_is_not_broken_off_by_those_who_shared_an_earlier_one():
+    first, second = Interrupt(), Interrupt()
+    Brake([first])
+    later = Brake([first, second])
+    first.set()
+
+    assert not later.is_pulled
+
+
 @pytest.mark.parametrize(
-    ("code", "words"), [(1, "the context has no room left"), (-9, "the computation failed")]
+    ("code", "words"), [(2, "the computation was broken off"), (-9, "the computation failed")]
 )
-def test_a_step_that_fails_is_a_sentence(model, monkeypatch, code, words):
-    model.context.begin(Interrupt())
+def test_a_step_that_fails_is_a_sentence(read, monkeypatch, code, words):
     monkeypatch.setattr(_context.llama, "llama_decode", lambda *_: code)
     with pytest.raises(Unavailable) as raised:
-        model.context.compute([1])
+        read([1])
 
     assert str(raised.value) == f"llama.cpp stopped: {words} (code {code}; it does not say why)"

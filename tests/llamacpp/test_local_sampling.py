@@ -5,25 +5,25 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from asyncllm_llamacpp._native import Interrupt, llama
 from asyncllm_llamacpp._sampler import DEFAULTS, SEEDS, Sampler
+from asyncllm_llamacpp._scores import scores
 
 PROMPT = "I went to the"
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 
 
-def compute(model, text, parts=512):
-    tokens = model.vocabulary.tokens([text], special=False)
-    model.context.begin(Interrupt())
-    for at in range(0, len(tokens), parts):
-        model.context.compute(tokens[at : at + parts])
-    logits = llama.llama_get_logits_ith(model.context.handle, -1)
-    return tokens, np.ctypeslib.as_array(logits, (model.vocabulary.size,)).astype(np.float64)
+@pytest.fixture
+def compute(model, read):
+    def compute(text, **how):
+        tokens = model.vocabulary.tokens([text], special=False)
+        return tokens, read(tokens, **how).astype(np.float64)
+
+    return compute
 
 
 @pytest.fixture
-def logits(model):
-    return compute(model, PROMPT)[1]
+def logits(compute):
+    return compute(PROMPT)[1]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def draws(model, count, prompt=(), **options):
         {"seed": 1, **options}, prompt=prompt, window=512, vocabulary_size=model.vocabulary.size
     )
     try:
-        return [sampler.sample(model.context.handle) for _ in range(count)]
+        return [sampler.choose(scores(model.context.handle, model.vocabulary.size)) for _ in range(count)]
     finally:
         sampler.close()
 
@@ -107,8 +107,8 @@ def test_the_repetition_penalty_sees_the_prompt(model, logits, prompt):
     assert int(np.argmax(penalized)) == token
 
 
-def test_a_prompt_full_of_a_word_makes_a_repetition_penalty_avoid_it(model):
-    tokens, logits = compute(model, "ha ha ha ha ha ha ha ha ha ha")
+def test_a_prompt_full_of_a_word_makes_a_repetition_penalty_avoid_it(model, compute):
+    tokens, logits = compute("ha ha ha ha ha ha ha ha ha ha")
     again = int(np.argmax(logits))
     (token,) = draws(model, 1, prompt=tokens, temperature=0, repetition_penalty=5.0)
 
@@ -116,8 +116,8 @@ def test_a_prompt_full_of_a_word_makes_a_repetition_penalty_avoid_it(model):
     assert token not in tokens
 
 
-def test_frequency_and_presence_penalties_see_the_answer_only(model):
-    tokens, logits = compute(model, "ha ha ha ha ha ha ha ha ha ha")
+def test_frequency_and_presence_penalties_see_the_answer_only(model, compute):
+    tokens, logits = compute("ha ha ha ha ha ha ha ha ha ha")
     first, second = draws(model, 2, prompt=tokens, temperature=0, frequency_penalty=2.0, presence_penalty=2.0)
     penalized = logits.copy()
     penalized[first] -= 2.0 + 2.0
@@ -166,9 +166,9 @@ def test_a_top_k_beyond_all_numbers_of_c_is_no_cut(model, logits):
     assert wide == draws(model, 20, temperature=2.0, top_k=model.vocabulary.size, top_p=1.0)
 
 
-def test_a_prompt_read_in_parts_is_read_as_well(model):
+def test_a_prompt_read_in_parts_is_read_as_well(compute):
     text = "Once upon a time, in a land far away, there lived a"
-    _, in_one = compute(model, text)
-    _, in_parts = compute(model, text, parts=5)
+    _, in_one = compute(text)
+    _, in_parts = compute(text, parts=5)
 
     assert np.abs(softmax(in_one) - softmax(in_parts)).sum() < 0.1

@@ -1,0 +1,140 @@
+"""A call that is being answered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Protocol
+
+from asyncllm.provider import Delta, Request, Usage
+
+from ._context import Context
+from ._grammar import Grammar
+from ._job import Job
+from ._model import Model
+from ._sampler import Sampler
+from ._scores import Likelihood, Scores, likelihood
+from ._sequence import Sequence
+from ._strand import Strand
+
+
+class Call(Protocol):
+    """
+    What the schedule deals with: strands that have tokens to be read, and what is made of their scores.
+
+    In each step it reads of each strand what there is room for. Where a strand has
+    nothing left to read, the call hears the scores of what comes next, and adds tokens.
+    """
+
+    job: Job
+    strands: list[Strand]
+    """Those that are to be read; several where the call follows several continuations at a time."""
+    width: int
+    """How many strands there may come to be."""
+    is_seeded: bool
+    """Whether it is to come out the same each time."""
+
+    def begin(self) -> None:
+        """Note that the first token is about to be read."""
+
+    def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
+        """Take in the *scores* of what follows on *strand*; return whether the answer has ended."""
+        ...
+
+    def close(self) -> None:
+        """Free what llama.cpp holds for it."""
+
+
+class Plain:
+    """
+    A call whose answer grows token by token.
+
+    Raises:
+        InvalidParameter: A parameter does not go with the model.
+        ContextLengthExceeded: It can never fit.
+    """
+
+    def __init__(self, model: Model, job: Job) -> None:
+        self.job = job
+        request = job.request
+        prompt = tokens(model, request)
+        self._sequence = _sequence(model, request, prompt)
+        self._sampler = _sampler(model, request, prompt)
+        self._logprobs: int | None = request.options.get("logprobs")
+        self._strand = Strand(prompt)
+        self.strands = [self._strand]
+        self.width = 1
+        self.is_seeded = "seed" in request.options
+        self._queued: float | None = None
+        self._is_told = False
+
+    def begin(self) -> None:
+        if self._queued is None:
+            self._queued = time.perf_counter() - self.job.submitted
+            self._sequence.cached = self._strand.read
+
+    def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
+        token = self._sampler.choose(scores)
+        delta = self._sequence.take(token, self._likelihood(scores, token))
+        has_ended = delta.finish_reason is not None
+        if delta.text or has_ended:
+            self.job.send(self._told(delta))
+        if not has_ended:
+            strand.add(token)
+        return has_ended
+
+    def close(self) -> None:
+        self._sampler.close()
+
+    def _told(self, delta: Delta) -> Delta:
+        if self._is_told:
+            return delta
+
+        self._is_told = True
+        return replace(delta, queued=self._queued)
+
+    def _likelihood(self, scores: Scores, token: int) -> Likelihood | None:
+        return None if self._logprobs is None else likelihood(scores, token, self._logprobs)
+
+
+def count(model: Model, job: Job) -> None:
+    """Answer *job* with how many tokens its prompt takes."""
+    usage = Usage(input_tokens=len(tokens(model, job.request)), output_tokens=0)
+    job.send(Delta(usage=usage))
+
+
+def tokens(model: Model, request: Request) -> list[int]:
+    """Return the prompt that *request* makes."""
+    begin: int | None = request.options.get("bos_token_id")
+    if begin is not None:
+        model.vocabulary.check("bos_token_id", [begin])
+    prompt = model.template.prompt(request.messages)
+    return model.vocabulary.tokens(prompt.pieces, special=prompt.special, begin=begin)
+
+
+def _sequence(model: Model, request: Request, prompt: list[int]) -> Sequence:
+    options = request.options
+    ends: tuple[int, ...] = options.get("eos_token_id", ())
+    model.vocabulary.check("eos_token_id", ends)
+    return Sequence(
+        model.vocabulary,
+        prompt=prompt,
+        room=model.context.size.longest,
+        max_tokens=options.get("max_tokens"),
+        max_length=options.get("max_length"),
+        stops=options.get("stop_token", ()),
+        ends=ends,
+    )
+
+
+def _sampler(model: Model, request: Request, prompt: list[int]) -> Sampler:
+    options = request.options
+    model.vocabulary.check("logit_bias", options.get("logit_bias", ()))
+    text: str | None = options.get("grammar")
+    return Sampler(
+        options,
+        prompt=prompt,
+        window=model.context.size.longest,
+        vocabulary_size=model.vocabulary.size,
+        grammar=None if text is None else Grammar(model.vocabulary.handle, text),
+    )

@@ -1,0 +1,134 @@
+"""What a model remembers: strands in llama.cpp's memory, which share what they begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ._cells import Cells
+from ._native import llama, quick
+from ._strand import Strand, common
+
+_remove = quick("llama_memory_seq_rm")
+_copy = quick("llama_memory_seq_cp")
+
+SHARE_KEPT = 4
+"""One part in so many of the cells may be held by what is kept: each step looks at all that are held."""
+
+
+class Memory:
+    """
+    The memory of one context.
+
+    A strand is *placed* to be read: as many at a time as there are sequences. Once its call has ended it
+    is *kept*, and a later one that begins alike is placed on a copy, which costs no time and no cells.
+    What is kept goes, the longest unused first, as soon as somebody needs its cells or its number.
+
+    Args:
+        handle: llama.cpp's, of the context.
+
+        cells: How many tokens there is room for.
+
+        sequences: How many strands.
+
+        whole: Whether only a whole strand can be copied: the memory of some models cannot be cut.
+    """
+
+    def __init__(self, handle: int, *, cells: int, sequences: int, whole: bool) -> None:
+        self._handle: int = llama.llama_get_memory(handle)
+        self.can_cut = not whole
+        """Whether a part of a strand can be shared."""
+        self.cells = Cells(cells)
+        self._numbers = list(range(sequences))[::-1]
+        self._kept: list[Strand] = []
+
+    @property
+    def kept(self) -> tuple[Strand, ...]:
+        """What is kept, the longest unused first."""
+        return tuple(self._kept)
+
+    def shared(self, strand: Strand, other: Strand, *, ahead: bool = False) -> int:
+        """Return how many tokens *strand* need not read where *other* has read them, or will (*ahead*)."""
+        # One is read in any case: what comes next is only known of a token that was just read.
+        count = min(common(strand, other, ahead=ahead), strand.count - 1)
+        return count if self.can_cut or count == other.read else 0
+
+    def best(self, strand: Strand, others: Iterable[Strand] = ()) -> tuple[Strand | None, int]:
+        """Return with which strand that is kept, or of the *others*, *strand* shares most, and how much."""
+        found = [(self.shared(strand, each), each) for each in (*self._kept, *others)]
+        count, source = max(found, key=lambda pair: pair[0], default=(0, None))
+        return (source, count) if count else (None, 0)
+
+    def place(self, strand: Strand, others: Iterable[Strand] = ()) -> None:
+        """Give *strand* a place, and what it shares with the one kept or of the *others* that has most."""
+        assert strand.sequence is None
+        source, count = self.best(strand, others)
+        if source in self._kept:
+            self._kept.remove(source)
+            self._kept.append(source)
+        if not self._numbers:
+            source = None if source is self._kept[0] else source
+            self._drop(self._kept[0])
+        strand.sequence = self._numbers.pop()
+        if source is not None:
+            _copy(self._handle, source.sequence, strand.sequence, *((0, count) if self.can_cut else (-1, -1)))
+            strand.cells = source.cells[:count].copy()
+            strand.read = count
+            self.cells.share(strand.cells)
+
+    def room(self, count: int) -> bool:
+        """Return whether there is room for *count* more tokens; what is kept gives way."""
+        return self.left(count) >= count
+
+    def left(self, wanted: int) -> int:
+        """Return how many cells are free; what is kept gives way until it is as many as *wanted*."""
+        while (free := self.cells.count - self.cells.used) < wanted and self._kept:
+            self._drop(self._kept[0])
+        return free
+
+    def advance(self, strand: Strand, count: int) -> None:
+        """Note that *count* more tokens of *strand* were read."""
+        strand.cells = np.concatenate([strand.cells, self.cells.allot(count)])
+        strand.read += count
+
+    def keep(self, strand: Strand) -> None:
+        """Keep what was read of *strand*, whose call has ended."""
+        if strand.sequence is None:
+            return
+
+        strand.keep_read()
+        self.cells.keep(strand.cells)
+        for other in self.kept:
+            if other.read <= strand.read and common(strand, other) == other.read:
+                self._drop(other)
+        self._kept.append(strand)
+        held = sum(each.read for each in self._kept)
+        while held > self.cells.count // SHARE_KEPT and len(self._kept) > 1:
+            held -= self._kept[0].read
+            self._drop(self._kept[0])
+
+    def free(self, strand: Strand) -> None:
+        """Forget *strand*."""
+        if strand.sequence is not None:
+            self.cells.keep(strand.cells)
+            self._remove(strand)
+
+    def clear(self) -> None:
+        """Forget what is kept; where nothing is left, the memory is as it was in the beginning."""
+        for strand in self.kept:
+            self._drop(strand)
+        if not self.cells.used:
+            self._numbers.sort(reverse=True)
+            llama.llama_memory_clear(self._handle, False)
+
+    def _drop(self, strand: Strand) -> None:
+        self._kept.remove(strand)
+        self._remove(strand)
+
+    def _remove(self, strand: Strand) -> None:
+        assert strand.sequence is not None
+        _remove(self._handle, strand.sequence, -1, -1)
+        self.cells.leave(strand.cells)
+        self._numbers.append(strand.sequence)
+        strand.forget()
