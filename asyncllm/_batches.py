@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Literal, Unpack, cast, overload
+from typing import Any, Literal, Unpack, cast, overload
 
 from ._batch import CONCURRENCY, map_bounded
 from ._sync import synchronous
 from ._tallies import Answers, Batch
-from ._tasks import check_tasks
+from ._tasks import check_extras, check_tasks
 from ._types import Prompt
 from ._vocabulary import Params, checked
 from .errors import LLMError
@@ -31,7 +31,7 @@ class Batches:
     async def abatch_run(
         self,
         tasks: Iterable[Prompt],
-        *,
+        *args: Any,
         max_concurrency: int = ...,
         return_errors: Literal[False] = ...,
         **params: Unpack[Params],
@@ -41,7 +41,7 @@ class Batches:
     async def abatch_run(
         self,
         tasks: Iterable[Prompt],
-        *,
+        *args: Any,
         max_concurrency: int = ...,
         return_errors: Literal[True],
         **params: Unpack[Params],
@@ -50,7 +50,7 @@ class Batches:
     async def abatch_run(
         self,
         tasks: Iterable[Prompt],
-        *,
+        *args: Any,
         max_concurrency: int = 16,
         return_errors: bool = False,
         **params: Unpack[Params],
@@ -63,6 +63,8 @@ class Batches:
         Args:
             tasks: Texts or conversations; taken from the iterable only as fast as they are asked.
 
+            args: For a class with an answer of its own, whose method takes more than the task.
+
             max_concurrency: Ask at most this many at a time.
 
             return_errors:
@@ -72,6 +74,7 @@ class Batches:
             params: Parameters for each call, as in :meth:`arun`.
         """
         check_tasks(tasks)
+        check_extras(args, taken=self._answers_itself)
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
         if not self._answers_itself:  # A class's own may take what is no parameter.
             checked(params)
@@ -81,7 +84,7 @@ class Batches:
         async def one(task: Prompt) -> str | LLMError:
             try:
                 with batch.task():
-                    return await self.arun(task, **params)
+                    return cast("str", await cast("Any", self).arun(task, *args, **params))
             except LLMError as error:
                 if return_errors:
                     return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
@@ -10,6 +11,9 @@ from ._types import Role
 from ._vocabulary import ALIASES, PARAMETERS, Effort, checked
 
 T = TypeVar("T")
+
+WRITING = threading.Lock()
+"""Held while one parameter is put beside the others: of two writers, neither undoes what the other did."""
 
 
 class Attribute(Generic[T]):
@@ -26,7 +30,7 @@ class Attribute(Generic[T]):
     def __get__(self, instance: Parameters, owner: type) -> T | None: ...
 
     def __get__(self, instance: Parameters | None, owner: type) -> Self | T | None:
-        return self if instance is None else instance.parameters.get(self._name)
+        return self if instance is None else instance.parameter(self._name)
 
     def __set__(self, instance: Parameters, value: T | None) -> None:
         instance.set_parameter(self._name, value)
@@ -80,6 +84,10 @@ class Parameters:
         """What is set, by canonical name: a copy, so that a setter does not reach a call in flight."""
         return copy.deepcopy(self._values)
 
+    def parameter(self, name: str) -> Any:
+        """Return a copy of what the parameter *name* (a canonical one) is set to; None is "not set"."""
+        return copy.deepcopy(self._values.get(name))
+
     def set_parameter(self, name: str, value: Any) -> None:
         """
         Set the parameter *name*; None is "not set".
@@ -89,10 +97,11 @@ class Parameters:
             InvalidParameter: The value is of the wrong type or out of range.
         """
         plain = checked({name: value})
-        if plain:
-            self._values.update(plain)
-        else:
-            self._values.pop(ALIASES.get(name, name), None)
+        own = ALIASES.get(name, name)
+        with WRITING:
+            # Anew: who reads the old ones meanwhile, in another thread, reads them to the end.
+            kept = {each: old for each, old in self._values.items() if each != own or plain}
+            self._values = {**kept, **plain}
 
     def _replace(self, values: Mapping[str, Any]) -> None:
         """Put checked *values* in the place of all that is set."""

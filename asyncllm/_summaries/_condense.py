@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from asyncllm._batch import map_bounded
 from asyncllm._log import warn
-from asyncllm.errors import ContextLengthExceeded
+from asyncllm.errors import ContextLengthExceeded, UnexpectedResponse
 
 from ._passages import beginning, split
 from ._task import Wish
@@ -31,9 +31,14 @@ class Part:
     def size(self) -> int:
         return len(self.passage.encode())
 
+    @property
+    def said(self) -> str:
+        """The summary's words."""
+        return (self.summary or "").strip()
+
     def shortened(self) -> str:
         """Return the summary, and no more of it than half of the passage: so that merging comes to an end."""
-        return beginning((self.summary or "").strip(), self.size // 2).rstrip()
+        return beginning(self.said, self.size // 2).rstrip()
 
 
 class Condenser:
@@ -62,11 +67,14 @@ class Condenser:
 
         Raises:
             ContextLengthExceeded: Not even a short passage fits beside what is said around it.
+            UnexpectedResponse: The model gave no summary, of any passage or of the whole.
         """
         parts = await self._summarised(text, is_merged=False)
         while len(parts) > 1:
             parts = await self._summarised(_joined(parts), is_merged=True)
-        return parts[0].summary or "" if parts else ""
+        if not parts or not parts[0].said:
+            raise UnexpectedResponse("there is no summary: the model answered with nothing, or refused")
+        return parts[0].summary or ""
 
     async def _summarised(self, text: str, *, is_merged: bool) -> list[Part]:
         """Return the parts of *text* with their summaries; one alone has the summary that is wanted."""
@@ -103,7 +111,10 @@ class Condenser:
 def _joined(parts: list[Part]) -> str:
     """Return the summaries of *parts* as one text, which is shorter than what they are of."""
     shortened = [part.shortened() for part in parts]
-    cut = sum(short != (part.summary or "").strip() for part, short in zip(parts, shortened, strict=True))
+    missing = sum(not part.said for part in parts)
+    if missing:
+        warn("summaries_missing", missing=missing, of=len(parts), reason="an empty answer, or a refusal")
+    cut = sum(short != part.said for part, short in zip(parts, shortened, strict=True))
     if cut:
         warn("summaries_cut", cut=cut, of=len(parts), reason="longer than half of what they summarise")
     return "\n\n".join(filter(None, shortened))

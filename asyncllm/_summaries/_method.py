@@ -10,7 +10,7 @@ from asyncllm._kinds import String, Whole
 from asyncllm._model import Model
 from asyncllm._sync import synchronous
 from asyncllm._tasks import messages_of
-from asyncllm._types import Prompt, Response
+from asyncllm._types import FinishReason, Prompt, Response
 from asyncllm._vocabulary import Parameter, Params
 from asyncllm.errors import ContextLengthExceeded, InvalidTask
 from asyncllm.provider import Request, estimated
@@ -24,6 +24,10 @@ ASSUMED = 128_000
 """Tokens of context where nobody says: what does not fit after all is halved."""
 ANSWERS_SHARE = 4
 """The part of the context that is left for the answer, where nothing limits it: a quarter."""
+PLAIN: Params = {"num_return_sequences": 1, "role": "user"}
+"""What is asked for whatever is set: one summary; and by the user, since it is no answer's beginning."""
+WITHHELD: frozenset[FinishReason] = frozenset({"refusal", "content_filter"})
+"""How an answer ends that is no summary, whatever it says."""
 BYTES_A_TOKEN = 3
 """Fewer than in usual texts, as for every estimate."""
 
@@ -94,11 +98,14 @@ class Summaries:
 
             params:
                 Parameters for each call, as in :meth:`arun`. What is set on the LLM holds
-                too, but for ``num_return_sequences``: one summary is asked for.
+                too, but for ``num_return_sequences`` and ``role``: one summary is asked
+                for, by the user.
 
         Raises:
             InvalidTask: There is nothing to summarise, or it is no text.
             ContextLengthExceeded: Not even a short passage fits beside all that is said around it.
+            UnexpectedResponse: The model gave no summary: it answered with nothing, or refused. Where
+                that is so of some passages only, a log line (``summaries_missing``) says of how many.
             ProviderError: The provider failed; the first error cancels the other calls.
         """
         text = _checked(text)
@@ -125,9 +132,11 @@ class Summaries:
                 )
             return answer
 
-        if "num_return_sequences" in self._asked(params):
-            params = {**params, "num_return_sequences": 1}
-        response = await self.agenerate(task, **params)
+        asked = self._asked(params)
+        plain = {name: value for name, value in PLAIN.items() if name in asked}
+        response = await self.agenerate(task, **cast("Params", {**params, **plain}))
+        if response.finish_reason in WITHHELD:
+            return ""
         # Where there is hardly room for an answer, it is no summary; one that just goes on and on may be.
         if response.finish_reason == "context_length" and 3 * len(response.text) < len(task):
             raise ContextLengthExceeded("the text leaves its summary too little of the model's context")

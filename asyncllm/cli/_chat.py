@@ -16,7 +16,7 @@ from anyio.abc import TaskStatus
 
 from asyncllm._llm import LLM
 
-from ._chosen import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
+from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
 from ._options import with_parameters
 from ._outcomes import explained
 
@@ -76,11 +76,11 @@ def _lines(*, at_terminal: bool) -> Callable[[LLM], Lines]:
 
 
 async def _talk(conversation: Conversation, lines: Lines, load: Path | None, explaining: Explaining) -> None:
-    from . import _deeds, _print
+    from . import _actions, _print
 
     async with conversation.llm as llm:
         if load is not None:
-            await _deeds.load(conversation, str(load))
+            await _actions.load(conversation, str(load))
         if not conversation.at_terminal:
             await _turns(conversation, lines, explaining)
             return

@@ -12,7 +12,7 @@ from asyncllm._registry import available
 from asyncllm._vocabulary import PARAMETERS, Parameter
 from asyncllm.errors import InvalidParameter
 
-from . import _deeds, _print
+from . import _actions, _print
 from ._conversation import Conversation
 
 Do = Callable[[Conversation, str], Awaitable[None]]
@@ -49,7 +49,7 @@ async def obey(conversation: Conversation, line: str) -> None:
             f"there is no command /{name}; {advice} (a blank before it says it to the model)"
         )
     if (not command.takes and rest) or (command.takes and command.takes[0] != "[" and not rest):
-        raise InvalidParameter(f"it is {usage(name)}")
+        raise InvalidParameter(f"/{name} takes {command.takes or 'nothing'}")
     await command.do(conversation, rest.strip())
 
 
@@ -64,7 +64,7 @@ async def _help(conversation: Conversation, _: str) -> None:
 
 
 def _of_set(_llm: LLM, before: Sequence[str]) -> Iterable[str]:
-    return _values(PARAMETERS[_deeds.canonical(before[0])]) if before else PARAMETERS
+    return _values(PARAMETERS[_actions.canonical(before[0])]) if before else PARAMETERS
 
 
 def _values(parameter: Parameter) -> Iterable[str]:
@@ -79,27 +79,29 @@ def _values(parameter: Parameter) -> Iterable[str]:
 
 COMMANDS: Mapping[str, Command] = {
     "help":      Command(do=_help, meaning="List what can be told to the program."),
-    "model":     Command(do=_deeds.model, takes="[NAME]", meaning="Ask another model from now on.",
+    "model":     Command(do=_actions.model, takes="[NAME]", meaning="Ask another model from now on.",
                          words=lambda _, before: () if before else (f"{name}:" for name in available())),
-    "set":       Command(do=_deeds.set_parameter, takes="PARAMETER VALUE", words=_of_set,
+    "set":       Command(do=_actions.set_parameter, takes="PARAMETER VALUE", words=_of_set,
                          meaning="Set a parameter, as in /set temperature 0.2."),
-    "unset":     Command(do=_deeds.unset, takes="PARAMETER", meaning="Leave a parameter to the model again.",
+    "unset":     Command(do=_actions.unset, takes="PARAMETER",
+                         meaning="Leave a parameter to the model again.",
                          words=lambda llm, before: () if before else llm.parameters),
-    "params":    Command(do=_deeds.params, meaning="Show what is set, and what becomes of it on this model."),
-    "system":    Command(do=_deeds.system, takes="[TEXT]", meaning="Set the system prompt; or show it."),
-    "creative":  Command(do=_deeds.creative, takes="on|off", meaning="Sample more boldly, or as before.",
-                         words=lambda _, before: () if before else _deeds.SWITCH),
-    "retry":     Command(do=_deeds.retry, meaning="Ask again: what failed, or for another last answer."),
-    "undo":      Command(do=_deeds.undo, meaning="Take back what was said last, and its answer."),
-    "history":   Command(do=_deeds.history, meaning="Show what was said so far."),
-    "clear":     Command(do=_deeds.clear, meaning="Forget what was said so far."),
-    "stats":     Command(do=_deeds.stats, meaning="Show what the answers took."),
-    "resources": Command(do=_deeds.resources, meaning="Show what the process and the machine use now."),
-    "save":      Command(do=_deeds.save, takes="[FILE.json|DIRECTORY]", names_file=True,
+    "params":    Command(do=_actions.params,
+                         meaning="Show what is set, and what becomes of it on this model."),
+    "system":    Command(do=_actions.system, takes="[TEXT]", meaning="Set the system prompt; or show it."),
+    "creative":  Command(do=_actions.creative, takes="on|off", meaning="Sample more boldly, or as before.",
+                         words=lambda _, before: () if before else _actions.SWITCH),
+    "retry":     Command(do=_actions.retry, meaning="Ask again: what failed, or for another last answer."),
+    "undo":      Command(do=_actions.undo, meaning="Take back what was said last, and its answer."),
+    "history":   Command(do=_actions.history, meaning="Show what was said so far."),
+    "clear":     Command(do=_actions.clear, meaning="Forget what was said so far."),
+    "stats":     Command(do=_actions.stats, meaning="Show what the answers took."),
+    "resources": Command(do=_actions.resources, meaning="Show what the process and the machine use now."),
+    "save":      Command(do=_actions.save, takes="[FILE|DIRECTORY]", names_file=True,
                          meaning="Save parameters and history; without a place, in checkpoints/."),
-    "load":      Command(do=_deeds.load, takes="FILE", names_file=True,
+    "load":      Command(do=_actions.load, takes="FILE", names_file=True,
                          meaning="Take up what was saved; the model stays."),
-    "quit":      Command(do=_deeds.end, meaning="End, as Ctrl-D does."),
+    "quit":      Command(do=_actions.end, meaning="End, as Ctrl-D does."),
 }  # fmt: skip
 """Every command, by name, in the order in which the help lists them."""
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import anyio
 from rich.console import Console
 from rich.status import Status
 
+from asyncllm._chat import exchange
 from asyncllm._llm import LLM
 from asyncllm._types import Message, Response
 from asyncllm.errors import InvalidTask
 
 from . import _answers, _print
-from ._harmless import shown
+from ._control_characters import shown
+from ._echo import unechoed
 from ._wrapped import Wrapped
 
 
@@ -37,6 +39,8 @@ class Conversation:
         self.code = 0
         """The exit code of what failed last, if no answer came after it."""
         self._answering: anyio.CancelScope | None = None
+        self._answered: list[tuple[str, int]] = []
+        """The task of each exchange, and the place in the history at which it begins."""
         self._unanswered: tuple[str, int] | None = None
         self._noted: set[tuple[str, str]] = set()
 
@@ -55,9 +59,11 @@ class Conversation:
         await self._ask(task, place)
 
     def undo(self) -> str:
-        """Take back the last task and its answer; return the task."""
-        task, place = self._last()
+        """Take back the last task, with its answer if it has one; return the task."""
+        task, place = self._unanswered or self._last()
         del self.llm.history[place:]
+        self._answered = self._before(place)
+        self._unanswered = None
         return task
 
     def stop(self) -> None:
@@ -65,9 +71,10 @@ class Conversation:
         if self._answering is not None:
             self._answering.cancel()
 
-    def forget(self) -> None:
-        """Let go of the task that has no answer: another conversation begins."""
+    def begin(self) -> None:
+        """Take the history as it is now for what was said so far: another conversation begins, or goes on."""
         self._unanswered = None
+        self._answered = list(_exchanges(self.llm.history))
 
     def failed(self, code: int) -> None:
         """Keep the exit code of what failed, and say what can be done about a task that has no answer."""
@@ -89,21 +96,27 @@ class Conversation:
             self._answering = None
         if response is not None:
             self._tell(response)
-        if len(history) > end:
-            del history[place:end]
-            self._unanswered, self.code = None, 0
-        elif text := "".join(came).strip():
-            # Who stops an answer has read it, and may go on from there.
-            history[place:] = [Message(self.llm.role or "user", task), Message("assistant", text)]
-            self._unanswered = None
-            self._hint("stopped; what came is kept: /retry asks again, /undo takes it back")
+            kept = history[end:]
+            self.code = 0
         else:
-            self._hint("stopped; /retry asks again")
+            # Who stops an answer has read it, and may go on from there.
+            kept = list(exchange(self.llm, task).answered("".join(came).rstrip()))
+        if kept:
+            history[place:] = kept
+            self._answered = [*self._before(place), (task, place)]
+            self._unanswered = None
+        if response is None:
+            taken = "what came is kept: /retry asks again, /undo takes it back"
+            self._hint(f"stopped; {taken}" if kept else "stopped; /retry asks again")
+        elif not kept:
+            what = "an answer that is not kept" if response.text.strip() else "an empty answer"
+            _print.note("note", f"{what} ({response.finish_reason})", style="yellow")
+            self._hint("/retry asks again")
 
     async def _answer(self, task: str, before: Sequence[Message], came: list[str]) -> Response:
         """Print the answer to *task*, collect its pieces in *came*, and return it."""
         wrapped = Wrapped()
-        with self._waiting() as waiting:
+        with unechoed(), self._waiting() as waiting:
             async with self.llm.achat_stream(task, before) as stream:
                 try:
                     async for piece in stream:
@@ -144,11 +157,23 @@ class Conversation:
         if self.at_terminal:
             _print.words(text + "\n", style="dim")
 
+    def _before(self, place: int) -> list[tuple[str, int]]:
+        """Return the exchanges that begin before *place*."""
+        return [each for each in self._answered if each[1] < place]
+
     def _last(self) -> tuple[str, int]:
         """Return the last task that was answered, and where it stands."""
-        history: Sequence[Message] = self.llm.history
-        for place in reversed(range(len(history))):
-            if history[place].role != "assistant":
-                return history[place].text, place
+        if not self._answered:
+            raise InvalidTask("nothing was said yet")
 
-        raise InvalidTask("nothing was said yet")
+        return self._answered[-1]
+
+
+def _exchanges(history: Sequence[Message]) -> Iterator[tuple[str, int]]:
+    """Yield the task of each exchange in *history*, and its place: as far as the roles tell."""
+    for place, turn in enumerate(history):
+        before = history[place - 1].role if place else "assistant"
+        behind = history[place + 1].role if place + 1 < len(history) else "assistant"
+        begins = before == "assistant" if turn.role == "assistant" else behind == "assistant"
+        if begins:
+            yield turn.text, place

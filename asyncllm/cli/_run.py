@@ -13,8 +13,8 @@ from asyncllm._types import Response
 from asyncllm.errors import InvalidTask
 
 from . import _answers
-from ._chosen import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
-from ._harmless import shown
+from ._control_characters import shown
+from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
 from ._options import with_parameters
 from ._outcomes import explained
 

@@ -30,6 +30,10 @@ ONLY_UNTHINKING = Unsupported("taken only with reasoning_effort='none'", default
 NO_PENALTIES = Unsupported("this family takes no penalties", default=0)
 NO_BEAMS = Unsupported("OpenAI has no beam search", default=1)
 OWN_TOKENS = Unsupported("OpenAI takes no tokens by their ids here")
+NOT_BEGUN = Roles(
+    ("system", "developer", "user"),
+    "OpenAI's models answer after an assistant's message: they do not go on with it",
+)
 
 SAMPLED: Rules = {
     "temperature": Native(within=(0, 2)),
@@ -69,8 +73,7 @@ CLASSIC: Rules = {
     "eos_token_id":         OWN_TOKENS,
     "bos_token_id":         OWN_TOKENS,
     "system_prompt":        Leading("system"),
-    # Its last word is no beginning of the answer: the model answers it.
-    "role":                 Roles(("system", "developer", "user", "assistant")),
+    "role":                 NOT_BEGUN,
     "reasoning_effort":     Unsupported("this model does not think before it answers", default="none"),
     "thinking_budget":      NEVER_THINKS,
     "response_format":      InFormat(in_chat),

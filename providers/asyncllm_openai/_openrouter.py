@@ -17,11 +17,12 @@ from asyncllm.rules import (
     Rule,
     Rules,
     StopTokens,
+    When,
     exclusive,
 )
 
 from ._effort import as_effort
-from ._rows import InFormat, Logprobs, by_text, in_chat
+from ._rows import InFormat, Logprobs, SaidAs, by_text, in_chat
 from ._servers import COMPATIBLE
 
 INSISTING = {"openai": {"provider": {"require_parameters": True}}}
@@ -31,6 +32,7 @@ MAY_BE_DROPPED = (
     f"provider_options={INSISTING} prevents that"
 )
 MAY_BE_LOOSE = "not strict: some of OpenRouter's providers hold answers to closed schemas alone"
+MAY_BE_ANSWERED = "some of the models behind OpenRouter go on with it, others answer after it"
 
 SEEDS = 2**53
 """How many seeds there are: OpenRouter reads numbers as JavaScript does, and larger ones lose bits."""
@@ -87,5 +89,6 @@ OPENROUTER: Rules = {
     **{name: row for name, row in COMPATIBLE.items() if name != "messages"},
     **{name: Routed(row) for name, row in ROUTED.items()},
     "num_return_sequences": Repeated("OpenRouter takes no heed of n"),
-    "role":                 Roles(("system", "developer", "user", "assistant")),
+    "role":                 When("role", ("assistant",), SaidAs("assistant", MAY_BE_ANSWERED),
+                                 otherwise=Roles(("system", "developer", "user"))),
 }  # fmt: skip

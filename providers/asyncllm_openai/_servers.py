@@ -29,6 +29,9 @@ from ._effort import as_none, nothing_or
 from ._rows import InFormat, Logprobs, SaidAs, Speakers, by_text, in_chat
 
 UNKNOWN = "what this server makes of it is unknown: dialect= says whose rules it keeps"
+MAY_BE_ANSWERED = (
+    "whether this server goes on with it or answers after it is unknown: dialect= says whose rules it keeps"
+)
 NO_BEAMS = Unsupported("this server has no beam search", default=1)
 TEMPLATE = Unsupported("the model's chat template begins the prompt")
 NO_BUDGET = Unsupported("this server sets no budget in tokens; see reasoning_effort")
@@ -63,7 +66,8 @@ COMPATIBLE: Rules = {
     "bos_token_id":         TEMPLATE,
     "system_prompt":        Leading("system"),
     "role":                 When("role", ("developer",), SaidAs("system", NO_DEVELOPERS),
-                                 otherwise=Roles(("system", "user", "assistant"))),
+                                 otherwise=When("role", ("assistant",), SaidAs("assistant", MAY_BE_ANSWERED),
+                                                otherwise=Roles(("system", "user")))),
     "messages":             Speakers(OPEN_MODELS, NO_DEVELOPERS),
     "reasoning_effort":     Native(),
     "thinking_budget":      nothing_or(NO_BUDGET, Renamed("reasoning_effort", form=as_none)),
@@ -71,10 +75,15 @@ COMPATIBLE: Rules = {
 }  # fmt: skip
 """For a server of which nothing is known but that it speaks OpenAI's API."""
 
+SPEAKING = When("role", ("developer",), SaidAs("system", NO_DEVELOPERS),
+                otherwise=Roles(("system", "user", "assistant")))  # fmt: skip
+"""For servers that go on with a last message of the assistant's."""
+
 ORDER = ("penalties", "dry", "top_n_sigma", "temperature", "top_k", "typ_p", "top_p", "min_p", "xtc")
 
 LLAMA_SERVER: Rules = {
     **COMPATIBLE,
+    "role":                 SPEAKING,
     "temperature":          With(rule=Native(within=(0, 2)), options={"samplers": ORDER},
                                  reason="by itself the server applies the temperature last, unlike others"),
     "top_k":                Native(),
@@ -93,6 +102,7 @@ OWN_API = "Ollama takes it only in its own API"
 
 OLLAMA: Rules = {
     **COMPATIBLE,
+    "role":                 SPEAKING,
     "top_k":                Unsupported(OWN_API, default=0),
     "min_p":                Unsupported(OWN_API, default=0),
     "repetition_penalty":   Unsupported(OWN_API, default=1),

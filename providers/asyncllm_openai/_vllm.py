@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from asyncllm.provider import Message, Role
 from asyncllm.rules import (
     Applied,
     Choices,
@@ -20,7 +21,7 @@ from asyncllm.rules import (
     When,
 )
 
-from ._servers import COMPATIBLE
+from ._servers import COMPATIBLE, SPEAKING
 
 BEAMS = "use_beam_search"
 """The option that makes vLLM search, and stream nothing."""
@@ -65,8 +66,38 @@ class Warm:
         return Applied(verdict="clamped", sent=self.coldest, reason=reason, options={name: self.coldest})
 
 
+CONTINUED: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+AS_CONTINUED = "as continue_final_message: by itself vLLM answers after an assistant's message"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The assistant's word begins the answer where vLLM is told so (a row for ``role``)."""
+
+    def apply(self, name: str, value: Role, asked: Mapping[str, Any]) -> Applied:
+        return Applied(
+            verdict="translated", sent=value, reason=AS_CONTINUED, options=CONTINUED, role="assistant"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LastBegun:
+    """What *rule* says; and a last message of the assistant's begins the answer (a row for ``messages``)."""
+
+    rule: Rule
+
+    def apply(self, name: str, value: Sequence[Message], asked: Mapping[str, Any]) -> Applied:
+        applied = self.rule.apply(name, value, asked)
+        if value[-1].role != "assistant":
+            return applied
+        reason = "; ".join(filter(None, (applied.reason, AS_CONTINUED)))
+        return replace(applied, verdict="translated", reason=reason, options=CONTINUED)
+
+
 SAMPLING: Rules = {
     **COMPATIBLE,
+    "role":                 When("role", ("assistant",), Begun(), otherwise=SPEAKING),
+    "messages":             LastBegun(COMPATIBLE["messages"]),
     "temperature":          Warm(),
     "do_sample":            Greedy(Warm()),
     "seed":                 Native(),

@@ -8,21 +8,26 @@ import sys
 
 import pexpect
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
+from asyncllm import LLM, Message
 from asyncllm._vocabulary import PARAMETERS
 from asyncllm.cli._commands import COMMANDS, usage
-from asyncllm.cli._harmless import harmless
+from asyncllm.cli._control_characters import harmless
 from asyncllm.cli._lines import plain, unfinished
 from asyncllm.cli._wrapped import Wrapped
-from asyncllm.testing import ScriptedServer, openai_error, openai_stream
+from asyncllm.testing import FakeProvider, ScriptedServer, openai_error, openai_stream
 
 PROMPT = "say something, or /help"
 """What an empty prompt shows."""
 
 
 @pytest.fixture
-def chat(echo, invoke):
+def chat(echo, invoke, tmp_path, monkeypatch):
     """Say lines from a pipe to a model that says them again."""
+    monkeypatch.chdir(tmp_path)
     return lambda *lines, options=(): invoke(
         "chat", "-m", "echo-1", *options, input="".join(line + "\n" for line in lines)
     )
@@ -249,8 +254,10 @@ def test_the_help_lists_every_command(chat):
         ("/seed 7", "did you mean"),
         ("/xyzzy", "/help lists them all"),
         ("/", "/help lists them all"),
-        ("/undo it", "it is /undo"),
-        ("/set", "it is /set PARAMETER VALUE"),
+        ("/undo it", "/undo takes nothing"),
+        ("/set", "/set takes PARAMETER VALUE"),
+        ("/load", "/load takes FILE"),
+        ("/set model_name x", "/model NAME asks another model"),
         ("/set temperature", "temperature takes a number from 0 to 2"),
         ("/set temperature hot", "temperature takes a number from 0 to 2; got 'hot'"),
         ("/set temprature 1", "did you mean 'temperature'?"),
@@ -365,6 +372,74 @@ def test_where_another_answer_fails_the_first_one_stays(server, invoke):
     assert [line.split()[-1] for line in result.stderr.splitlines()[1:]] == ["one", "a", "one", "b"]
 
 
+def history_of(result):
+    return [
+        tuple(line.split(maxsplit=1)) for line in result.stderr.splitlines() if line[:4] in {"user", "assi"}
+    ]
+
+
+def test_what_failed_is_what_is_taken_back_first(server, invoke):
+    server.reply(openai_stream("a"))
+    server.reply(openai_error(400, "bad_request"))
+    result = invoke("chat", *to(server), input="one\ntwo\n/undo\n/history\n/undo\n/undo\n")
+
+    assert "taken back: two" in result.stderr
+    assert history_of(result) == [("user", "one"), ("assistant", "a")]
+    assert result.stderr.splitlines()[-2:] == ["taken back: one", "error: nothing was said yet"]
+
+
+def test_an_exchange_is_taken_back_whole_whatever_its_role_was(chat):
+    lines = ("one", "/set role assistant", "two ", "three ", "/undo", "/retry", "/history")
+    result = chat(*lines)
+
+    assert "taken back: three" in result.stderr
+    assert result.stdout == "one\ntwo \nthree \ntwo \n"
+    assert history_of(result) == [("user", "one"), ("assistant", "one"), ("assistant", "two two ")]
+
+
+@pytest.mark.parametrize(
+    ("roles", "kept"),
+    [
+        (("system", "user", "assistant"), 1),
+        (("user", "assistant", "user", "assistant"), 2),
+        (("user", "assistant", "assistant"), 2),
+        (("user", "assistant", "user"), 2),
+        (("user", "user", "assistant"), 1),
+        (("assistant",), 0),
+    ],
+)
+def test_exchanges_that_were_loaded_are_taken_back_one_by_one(chat, tmp_path, roles, kept):
+    llm = LLM("m", provider=FakeProvider)
+    llm.history = [Message(role, f"text {number}") for number, role in enumerate(roles)]
+    file = llm.save_checkpoint(tmp_path)
+    result = chat(f"/load {file}", "/undo", "/save left.json")
+
+    assert f"taken back: text {kept}" in result.stderr
+    left = json.loads((tmp_path / "left.json").read_text())
+    assert [turn["role"] for turn in left["content"]["history"]] == list(roles[:kept])
+
+
+def test_an_empty_answer_is_told_and_not_kept(server, invoke):
+    server.reply(openai_stream("", finish_reason="content_filter"))
+    server.reply(openai_stream("b"))
+    result = invoke("chat", *to(server), input="one\n/history\n/retry\n")
+
+    assert result.stdout == "b\n"
+    assert result.stderr == "note: an empty answer (content_filter)\n"
+    assert asked(server)[1] == [("user", "one")]
+
+
+@pytest.mark.parametrize("content", ["my notes", "{}"])
+def test_no_foreign_file_is_overwritten_and_a_suffix_names_a_file(chat, tmp_path, content):
+    (tmp_path / "notes.txt").write_text(content)
+    result = chat("one", "/save notes.txt", "/save talk.txt", "two", "/save talk.txt")
+
+    assert "nothing was saved" in result.stderr
+    assert (tmp_path / "notes.txt").read_text() == content
+    assert len(json.loads((tmp_path / "talk.txt").read_text())["content"]["history"]) == 4
+    assert {each.name for each in tmp_path.iterdir() if "checkpoint" in each.name} == set()
+
+
 def test_the_stats_are_those_of_the_whole_conversation(chat):
     assert "2 answered" in chat("one", "two", "/stats").stderr
 
@@ -457,6 +532,22 @@ def test_an_answer_of_a_plugin_is_cancelled_too(terminal, tmp_path):
     assert log.read_text() == "ended"
 
 
+def test_what_is_typed_while_an_answer_comes_does_not_show_in_it_but_at_the_next_prompt(server, terminal):
+    server.reply(openai_stream("An answer", " to", " the end"), pause=0.5)
+    child = terminal(*to(server))
+    child.send("hi\r")
+    child.expect_exact("An answer")
+    child.send("typed ahead")
+    child.expect_exact("tokens in")
+    assert "typed" not in child.before
+    child.expect_exact("typed ahead")
+
+    child.sendcontrol("c")
+    child.expect_exact(PROMPT)
+    child.sendeof()
+    assert ended(child) == 0
+
+
 @pytest.mark.usefixtures("echo")
 def test_ctrl_c_at_the_prompt_clears_the_line_and_twice_at_an_empty_one_ends(terminal):
     child = terminal("-m", "echo-1")
@@ -523,13 +614,14 @@ def test_an_escape_sequence_in_a_piped_answer_is_the_readers_business(chat):
     assert chat("hi", options=["--setting", "reply=\x1b[31mred"]).stdout == "\x1b[31mred\n"
 
 
-@pytest.mark.parametrize("text", ["plain\n\ttext é 漢 🙂", ""])
+@pytest.mark.parametrize("text", ["plain\n\ttext é 漢 🙂 \u200d", ""])
 def test_plain_text_stays_as_it_is(text):
     assert harmless(text) == text
 
 
 def test_no_control_character_is_left():
-    control = "".join(map(chr, [*range(32), *range(127, 160)]))
+    turning = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    control = "".join(map(chr, [*range(32), *range(127, 160), *turning]))
 
     assert {letter for letter in harmless(control) if letter in control} == {"\n", "\t"}
 
@@ -543,23 +635,27 @@ def test_an_answer_to_a_single_question_cannot_drive_the_terminal_either(environ
     child.close()
 
 
+def shown_lines(pieces):
+    """Return the lines that a terminal shows."""
+    lines, wrapped = [""], Wrapped()
+    for back, text in re.findall(r"\x1b\[(\d+)D\x1b\[K|([^\x1b])", "".join(map(wrapped.push, pieces))):
+        if back:
+            cells = int(back)
+            while cells:
+                cells -= cell_len(lines[-1][-1])
+                lines[-1] = lines[-1][:-1]
+        elif text == "\n":
+            lines.append("")
+        else:
+            lines[-1] += text
+    return lines
+
+
 @pytest.fixture
 def wrap(monkeypatch):
     """Show pieces on a terminal of 12 columns; return its lines."""
     monkeypatch.setenv("COLUMNS", "12")
-
-    def wrap(pieces):
-        lines, wrapped = [""], Wrapped()
-        for back, text in re.findall(r"\x1b\[(\d+)D\x1b\[K|([^\x1b])", "".join(map(wrapped.push, pieces))):
-            if back:
-                lines[-1] = lines[-1][: -int(back)]
-            elif text == "\n":
-                lines.append("")
-            else:
-                lines[-1] += text
-        return lines
-
-    return wrap
+    return shown_lines
 
 
 @pytest.mark.parametrize(
@@ -572,12 +668,32 @@ def wrap(monkeypatch):
         ("averyveryverylongword it is", ["averyveryve", "rylongword ", "it is"]),
         ("1234567 漢字漢字", ["1234567 漢", "字漢字"]),
         ("a\tbcdef", ["a\t", "bcdef"]),
+        ("12345678 か\u3099か\u3099か\u3099", ["12345678 か\u3099", "か\u3099か\u3099"]),
+        ("123456789 \U0001f469\u200d\U0001f467", ["123456789 ", "\U0001f469\u200d\U0001f467"]),
+        ("12345678 \U0001f469\u200d\U0001f467 b", ["12345678 \U0001f469\u200d\U0001f467", "b"]),
+        ("1234567 cafe\u0301s", ["1234567 ", "cafe\u0301s"]),
         ("", [""]),
     ],
 )
 def test_lines_break_between_words_however_these_come(wrap, text, lines):
     assert wrap([text]) == lines
     assert wrap(text) == lines
+
+
+@given(st.text(alphabet="ab \n漢か\u3099\u0301\u200d\u200b\ufe0f\U0001f469\U0001f467é", max_size=60))
+def test_nothing_is_written_that_the_model_did_not_write_but_newlines(text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "12")
+        lines = shown_lines([text])
+    rest = text
+    for number, line in enumerate(lines):
+        assert rest.startswith(line), lines
+        rest = rest[len(line) :]
+        if number < len(lines) - 1:
+            is_own = rest[:1] in {" ", "\n"}  # A line ends at a blank, or where the model ended it;
+            assert is_own or (cell_len(rest[0]) and line[-1:] != "\u200d"), lines  # or before a letter.
+            rest = rest[1:] if is_own else rest
+    assert rest == ""
 
 
 # What can stand at the cursor.

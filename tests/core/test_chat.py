@@ -10,8 +10,9 @@ import anyio
 import anyio.from_thread
 import pytest
 
-from asyncllm import LLM, InvalidParameter, InvalidTask, Message, RequestRejected, UnknownParameter
+from asyncllm import LLM, BaseLLM, InvalidParameter, InvalidTask, Message, RequestRejected, UnknownParameter
 from asyncllm._transcript import Transcript
+from asyncllm.rules import Roles
 from asyncllm.testing import FakeProvider
 
 ADA = [Message("user", "I am Ada."), Message("assistant", "Hello Ada.")]
@@ -121,7 +122,7 @@ def test_parameters_of_a_call_go_along():
         llm.chat("x", role="robot")
 
 
-@pytest.mark.parametrize("wrong", [5, None, [1], [{"role": "user"}], [Message("robot", "x")], "half \ud83d"])
+@pytest.mark.parametrize("wrong", [5, [1], [""], [{"role": "user"}], [Message("robot", "x")], "half \ud83d"])
 def test_what_is_no_history_is_refused_before_anything_is_sent(wrong):
     fake, llm = echoing()
 
@@ -264,13 +265,13 @@ def test_a_history_is_a_list_that_checks_what_is_put_in():
 @pytest.mark.parametrize(
     "put",
     [
-        lambda llm: llm.history.append("x y"),
+        lambda llm: llm.history.append(" "),
         lambda llm: llm.history.append(5),
         lambda llm: llm.history.extend([Message("user", "x"), {"role": "robot", "content": "y"}]),
         lambda llm: llm.history.insert(0, None),
-        lambda llm: llm.history.__setitem__(0, "x"),
+        lambda llm: llm.history.__setitem__(0, b"x"),
         lambda llm: setattr(llm, "history", [5]),
-        lambda llm: setattr(llm, "history", None),
+        lambda llm: setattr(llm, "history", 5),
     ],
 )
 def test_what_is_no_message_does_not_get_into_a_history(put):
@@ -290,12 +291,116 @@ def test_a_history_that_is_set_is_a_copy():
     assert other.history == []
 
 
-def test_an_answer_of_no_words_is_kept_too():
-    llm = LLM("m", provider=lambda: FakeProvider(reply=""))
-    llm.chat("x")
-    llm.chat("y", history=llm.history)
+@pytest.mark.parametrize("answer", ["", " \n"])
+def test_an_exchange_without_an_answer_in_words_is_not_kept(answer):
+    llm = LLM("m", provider=lambda: FakeProvider(reply=answer))
 
-    assert [message.text for message in llm.history] == ["x", "", "y", ""]
+    assert llm.chat("x") == answer
+    with llm.chat_stream("x") as stream:
+        assert "".join(stream) == answer
+    assert llm.history == []
+
+
+def test_texts_in_a_history_are_the_users_and_none_is_no_history():
+    fake, llm = echoing()
+    llm.history = ["a", Message("assistant", "b")]
+    llm.history.append("c")
+    llm.history[0] = "d"
+    llm.chat("x", ["y"])
+    llm.chat("z", None)
+
+    assert [(turn.role, turn.text) for turn in llm.history[:3]] == [
+        ("user", "d"),
+        ("assistant", "b"),
+        ("user", "c"),
+    ]
+    assert sent(fake) == [[("user", "y"), ("user", "x")], [("user", "z")]]
+    llm.history = None
+    assert llm.history == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (5, "a history is a text or a sequence of messages; got int"),
+        ([5], "a history is a text or a sequence of messages; it holds a int"),
+    ],
+)
+def test_what_is_no_history_is_refused_in_words_of_histories(wrong, told):
+    with pytest.raises(InvalidTask) as refused:
+        echoing()[1].history = wrong
+
+    assert str(refused.value) == told
+
+
+def test_a_task_that_begins_the_answer_is_one_turn_with_it():
+    _, llm = echoing()
+    llm.chat("The colour is ", role="assistant")
+    with llm.chat_stream("red ", role="assistant") as stream:
+        assert list(stream)
+    llm.chat([Message("user", "Well?"), Message("assistant", "so ")])
+
+    assert [(turn.role, turn.text) for turn in llm.history] == [
+        ("assistant", "The colour is THE COLOUR IS "),
+        ("assistant", "red RED "),
+        ("user", "Well?"),
+        ("assistant", "so SO "),
+    ]
+
+
+class OnlyUsers(FakeProvider):
+    def rules(self, model, params):
+        return {**super().rules(model, params), "role": Roles(("user",), "only users here")}
+
+
+def test_a_task_is_kept_under_the_role_that_it_was_sent_under():
+    llm = LLM("m", role="assistant", provider=OnlyUsers)
+    llm.chat("x")
+    llm.chat([Message("assistant", "y")])
+    with llm.chat_stream("z") as stream:
+        assert list(stream)
+
+    assert [turn.role for turn in llm.history] == ["user", "assistant"] + ["assistant"] * 2 + [
+        "user",
+        "assistant",
+    ]
+
+
+def test_so_it_is_in_a_class_of_ones_own_which_gets_a_plain_text_where_there_is_no_model():
+    got = []
+
+    class Wrapping(LLM):
+        def run(self, task, **params):
+            return super().run(task, **params)
+
+    class Own(BaseLLM):
+        def run(self, task, *args, **params):
+            got.append((type(task), args))
+            return task
+
+    wrapping, own = Wrapping("m", role="system", provider=OnlyUsers), Own("of-nobody", role="system")
+    wrapping.chat("x", ADA)
+    own.chat("x", ADA, "more")
+
+    assert [turn.role for turn in wrapping.history] == ["user", "assistant"]
+    assert [turn.role for turn in own.history] == ["system", "assistant"]
+    assert got == [(str, ("more",))]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda llm: llm.chat("x", "", 5),
+        lambda llm: llm("x", 5),
+        lambda llm: llm.batch_run(["x"], 5),
+    ],
+)
+def test_what_is_given_without_a_name_is_refused_in_the_callers_words(call):
+    fake, llm = echoing()
+
+    with pytest.raises(InvalidParameter, match=r"parameters are given by name.* got 5 without one"):
+        call(llm)
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize(

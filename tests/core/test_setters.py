@@ -3,6 +3,8 @@
 import copy
 import inspect
 import pickle
+import sys
+import threading
 from typing import get_type_hints
 
 import anyio
@@ -464,3 +466,50 @@ async def test_creative_mode_does_not_reach_a_call_in_flight():
         go_on.set()
 
     assert slow.requests[0].options == {"temperature": 0.1}
+
+
+def test_parameters_can_be_read_and_set_in_threads_at_once(llm):
+    names = ["seed", "top_k", "max_tokens", "temperature"]
+    failed = []
+
+    def write(name):
+        for _ in range(300):
+            llm.set_parameter(name, 1)
+            if getattr(llm, name) != 1:
+                failed.append(name)
+            llm.set_parameter(name, None)
+
+    def read():
+        try:
+            for _ in range(300):
+                assert set(llm.parameters) <= {*names}
+                assert llm.seed in {1, None}
+        except RuntimeError as exc:
+            failed.append(exc)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in names]
+    threads += [threading.Thread(target=read) for _ in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert failed == []
+    assert llm.parameters == {}
+
+
+def test_what_is_read_of_a_parameter_is_a_copy_of_that_one_alone(llm, monkeypatch):
+    llm.logit_bias, llm.stop_token = {1: 2.0}, ["a"]
+    copied = []
+    monkeypatch.setattr(
+        "asyncllm._parameters.copy.deepcopy", lambda value: copied.append(value) or type(value)(value)
+    )
+    llm.logit_bias[5] = 1.0
+
+    assert copied == [{1: 2.0}]
+    assert llm.parameters["logit_bias"] == {1: 2.0}

@@ -236,6 +236,9 @@ def test_what_no_model_takes_goes_to_a_class_of_ones_own_alone(kind):
             return await super().arun(task, **params)
 
     assert kind().batch_run(["a"], mark="!") == ["A!"]
+    assert kind().batch_run(["a"], 1, 2, mark="!") == ["A12!"]
+    assert kind()("a", 1, mark="!") == "A1!"
+    assert kind().chat("a", "", 1, mark="!") == "A1!"
     assert kind().chat("a", mark="!") == "A!"
     with pytest.raises(UnknownParameter):
         Passing("m", provider=FakeProvider).batch_run(["a"], mark="!")

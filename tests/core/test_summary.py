@@ -15,6 +15,7 @@ from asyncllm import (
     InvalidTask,
     RequestRejected,
     Response,
+    UnexpectedResponse,
     UnknownParameter,
 )
 from asyncllm.provider import Provider, Request
@@ -144,10 +145,43 @@ def test_a_model_that_shortens_nothing_comes_to_an_end(reply, caplog):
 
 
 @pytest.mark.parametrize("reply", ["", " \n"])
-def test_a_model_that_says_nothing_of_the_passages_has_no_summary(reply):
+@pytest.mark.parametrize("text", [TEXT, "A long story."], ids=["long", "short"])
+def test_where_a_model_says_nothing_there_is_no_summary_and_an_error_tells(reply, text):
     fake = Small(3000, reply, says=1000)
 
-    assert making(fake).generate_summary(TEXT) == ""
+    with pytest.raises(UnexpectedResponse, match="there is no summary"):
+        making(fake).generate_summary(text)
+
+
+def test_passages_of_which_the_model_says_nothing_are_told_in_the_log(caplog):
+    def reply(request):
+        return "" if "Paragraph 000" in text_of(request) else briefly(request)
+
+    fake = Small(3000, reply, says=1000)
+    summary = making(fake).generate_summary(TEXT)
+
+    assert "001" not in numbers(summary)
+    assert numbers(summary)[-1] == "059"
+    assert "summaries_missing missing=1 of=" in caplog.text
+    assert "Paragraph" not in caplog.text
+
+
+@pytest.mark.parametrize("reason", ["refusal", "content_filter"])
+def test_a_refusal_is_no_summary(reason):
+    class Refusing(FakeProvider):
+        async def complete(self, request):
+            return Response(choices=(Choice(text="I will not.", finish_reason=reason),))
+
+    with pytest.raises(UnexpectedResponse, match="refused"):
+        making(Refusing()).generate_summary("A long story.")
+
+
+def test_it_is_the_user_who_asks_for_a_summary_whatever_role_is_set():
+    fake = FakeProvider(reply="short")
+    making(fake, role="assistant").generate_summary("A long story.")
+    making(fake).generate_summary("A long story.", role="system")
+
+    assert [request.messages[-1].role for request in fake.requests] == ["user", "user"]
 
 
 def test_where_not_even_a_short_passage_fits_the_providers_error_comes_out():

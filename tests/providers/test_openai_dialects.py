@@ -430,3 +430,41 @@ async def test_an_error_that_came_after_a_text_leaves_the_text(make, server):
         response = await llm.agenerate("?")
 
     assert (response.text, response.finish_reason) == ("Re", "error")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "verdict"),
+    [
+        ("vllm", "translated"),
+        ("llama-server", "native"),
+        ("ollama", "native"),
+        ("openrouter", "translated"),
+        ("compatible", "translated"),
+        ("openai", "clamped"),
+    ],
+)
+def test_an_assistants_task_begins_the_answer_or_an_adjustment_tells(dialect, verdict):
+    _, verdicts = planned(dialect, role="assistant")
+    said = verdicts["role"]
+
+    assert said.verdict == verdict
+    assert said.sent == ("user" if verdict == "clamped" else "assistant")
+    assert bool(said.reason) == (verdict != "native")
+
+
+@pytest.mark.parametrize(
+    ("task", "params"),
+    [
+        ("Red,", {"role": "assistant"}),
+        ([Message("user", "Colours?"), Message("assistant", "Red,")], {}),
+        ([Message("developer", "Be brief."), Message("assistant", "Red,")], {}),
+    ],
+)
+def test_vllm_is_told_to_go_on_with_the_assistants_word(task, params):
+    llm = LLM("openai:local", base_url="http://localhost/v1", dialect="vllm")
+    (sent,) = llm.plan(task, **params).sent
+    (plain,) = llm.plan("Red?").sent
+
+    assert sent.body["messages"][-1] == {"role": "assistant", "content": "Red,"}
+    assert (sent.body["continue_final_message"], sent.body["add_generation_prompt"]) == (True, False)
+    assert "continue_final_message" not in plain.body

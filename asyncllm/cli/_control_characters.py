@@ -8,6 +8,8 @@ HARMLESS: dict[int, int | None] = {
     **{code: 0x2400 + code for code in range(0x20)},
     0x7F: 0x2421,
     **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    # They turn the direction of what follows: text reads otherwise than it is.
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
     ord("\r"): None,
 }
 """What stands for each control character: its picture, where there is one."""

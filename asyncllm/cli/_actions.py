@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import anyio
+from pathlib import Path
 
+import anyio
+from anyio.to_thread import run_sync
+
+from asyncllm._checkpoint_file import read
 from asyncllm._llm import LLM
 from asyncllm._types import Adjustment, Prompt
 from asyncllm._vocabulary import ALIASES, PARAMETERS, unknown
-from asyncllm.errors import InvalidParameter
+from asyncllm.errors import CheckpointError, InvalidParameter
 
 from . import _print
+from ._control_characters import harmless
 from ._conversation import Conversation
-from ._harmless import harmless
 from ._options import value
 
 SWITCH = {"on": True, "off": False}
@@ -58,16 +62,35 @@ async def resources(conversation: Conversation, _: str) -> None:
 
 async def save(conversation: Conversation, place: str) -> None:
     target = await anyio.Path(place or "checkpoints").expanduser()
-    named = target.suffix == ".json" and not await target.is_dir()
+    named = bool(target.suffix) and not await target.is_dir()
+    if named:
+        await _check_ours(target)
     saved = anyio.Path(await conversation.llm.asave_checkpoint(target.parent if named else target))
     if named:
-        saved = await saved.replace(target)
+        try:
+            saved = await saved.replace(target)
+        except OSError as exc:
+            await saved.unlink(missing_ok=True)
+            raise CheckpointError(f"{str(target)!r} was not saved: {exc.strerror}") from exc
     _print.words(f"saved: {harmless(str(saved))}")
+
+
+async def _check_ours(target: anyio.Path) -> None:
+    """Raise where *target* is there, and no checkpoint: nobody has said that it may go."""
+    if not (await target.exists() or await target.is_symlink()):
+        return
+
+    try:
+        await run_sync(read, Path(target))
+    except CheckpointError as exc:
+        raise CheckpointError(
+            f"nothing was saved: {str(target)!r} is there already, and no checkpoint; say another name"
+        ) from exc
 
 
 async def load(conversation: Conversation, file: str) -> None:
     restored = await conversation.llm.aload_checkpoint(file)
-    conversation.forget()
+    conversation.begin()
     _print.words(harmless(str(restored)))
 
 
@@ -98,7 +121,7 @@ async def creative(conversation: Conversation, said: str) -> None:
 
 async def clear(conversation: Conversation, _: str) -> None:
     conversation.llm.clear_history()
-    conversation.forget()
+    conversation.begin()
     _print.words("what was said is forgotten")
 
 
@@ -108,6 +131,8 @@ async def end(conversation: Conversation, _: str) -> None:
 
 def canonical(spelling: str) -> str:
     name = spelling.replace("-", "_")
+    if name in {"model", "model_name", "model_id"}:
+        raise InvalidParameter(f"{spelling} is no parameter here: /model NAME asks another model")
     if name not in PARAMETERS and name not in ALIASES:
         raise unknown(spelling, (*PARAMETERS, *ALIASES))
     return ALIASES.get(name, name)
