@@ -23,7 +23,7 @@ from asyncllm.errors import InvalidParameter
 
 from ._bench_calls import Round, at_once, timed
 from ._bench_figures import Figures, figures, medians
-from ._chosen import Debug, Like, Policy, Setting, Strict, chosen, secrets
+from ._model_options import Debug, Like, Policy, Setting, Strict, chosen, secrets
 from ._options import with_parameters
 from ._outcomes import explained
 
