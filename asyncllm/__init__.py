@@ -1,11 +1,12 @@
 """Ask any language model, asynchronously first."""
 
-from ._checkpoint import Restored
+from ._checkpoints import Restored
 from ._llm import LLM
-from ._metrics import Metrics, Rate
+from ._metrics import Metrics
 from ._plan import Plan
 from ._policy import Policy
 from ._prices import Cost
+from ._rates import Rate
 from ._registry import available
 from ._retry import Retry
 from ._spread import Spread

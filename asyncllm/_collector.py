@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
-from typing import TypeVar
+from dataclasses import replace
 
 from ._metrics import Metrics
 from ._model import Model
-from ._retry import Retry, Wait
+from ._secrets import bare
 from ._types import Response
 from .errors import ConfigurationError
 
-R = TypeVar("R")
+AT_ONCE = 256
+"""How many calls are added up in one go: that costs hardly more than to add up two."""
 
 
 class Collector:
@@ -21,24 +20,29 @@ class Collector:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._so_far = Metrics()
+        self._parts = [Metrics()]
+        self._retries = 0
         self.latest = 0.0
-        """The seconds that the last answer took; 0 before the first."""
+        """The seconds that the last answer was waited for; 0 before the first."""
 
     def snapshot(self) -> Metrics:
         """Return what there is so far; it does not change any more."""
-        return self._so_far
+        with self._lock:
+            return self._so_far()
 
     def add(self, metrics: Metrics) -> None:
         """Take in what was not there yet."""
         with self._lock:
-            self._so_far += metrics
+            self._parts.append(metrics)
             if metrics.calls:
                 self.latest = metrics.generation_time
+            if len(self._parts) >= AT_ONCE:
+                self._so_far()
 
     def retried(self) -> None:
         """Count one more attempt at the same thing."""
-        self.add(Metrics(retries=1))
+        with self._lock:
+            self._retries += 1
 
     def over(self, model: Model, response: Response | None, error: BaseException | None) -> None:
         """
@@ -52,44 +56,22 @@ class Collector:
             error: Where there is none, what the call failed with or was cancelled by.
         """
         if response is not None:
-            seller = getattr(model.rulebook, "base_url", None) or model.provider
+            seller = bare(getattr(model.rulebook, "base_url", None)) or model.provider
             self.add(Metrics.of(response, seller=seller))
-        elif not isinstance(error, ConfigurationError):
-            failed = isinstance(error, Exception)
-            self.add(Metrics(errors=int(failed), cancelled=int(not failed)))
+        elif error is not None:
+            self.failed(error)
 
+    def failed(self, error: BaseException) -> None:
+        """Take in a call that brought nothing: *error* is what it failed with or was cancelled by."""
+        if not isinstance(error, ConfigurationError):
+            is_failure = isinstance(error, Exception)
+            self.add(Metrics(errors=int(is_failure), cancelled=int(not is_failure)))
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedRetry(Retry):
-    """Tries as another does, and says each time that it will try, and that it tries again."""
-
-    again: Callable[[], None]
-    """Called when it tries again."""
-    awaited: Callable[[Wait], None] | None = None
-    """Called before, with what it waits for until then."""
-
-    @classmethod
-    def like(
-        cls, retry: Retry, again: Callable[[], None], awaited: Callable[[Wait], None] | None = None
-    ) -> CountedRetry:
-        """Return one that tries as *retry* does, and calls *again* and *awaited*."""
-        given = {each.name: getattr(retry, each.name) for each in fields(Retry)}
-        return cls(**given, again=again, awaited=awaited)
-
-    async def __call__(self, func: Callable[[], Awaitable[R]]) -> tuple[R, int]:
-        """Await *func* until it succeeds or fails for good; return its result and the attempts it took."""
-        tried = False
-
-        async def counted() -> R:
-            nonlocal tried
-            if tried:
-                self.again()
-            tried = True
-            return await func()
-
-        return await Retry.__call__(self, counted)
-
-    def _waits(self, wait: Wait) -> None:
-        super(CountedRetry, self)._waits(wait)
-        if self.awaited is not None:
-            self.awaited(wait)
+    def _so_far(self) -> Metrics:
+        if self._parts[1:] or self._retries:
+            parts, retries = self._parts, self._retries
+            total = Metrics.total(parts)
+            if retries:
+                total = replace(total, retries=total.retries + retries)
+            self._parts, self._retries = [total], 0
+        return self._parts[0]

@@ -19,6 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.from_thread import BlockingPortal
 from anyio.lowlevel import RunVar
 
+from ._own_answers import measure
 from ._sync import hosted, synchronous, upwards
 
 R = TypeVar("R")
@@ -43,6 +44,8 @@ class Derived:
         super().__init_subclass__(**kwargs)
         for blocking, source in PAIRS.items():
             _pair(cls, blocking, source)
+        if Derived not in cls.__bases__:  # That is the LLM, which asks a model.
+            measure(cls, "run", "arun")
 
 
 def _pair(cls: type, blocking: str, source: str) -> None:

@@ -47,7 +47,7 @@ def finished(
     return replace(
         response,
         choices=response.choices[: call.kept],
-        timing=Timing(total=total, first_token=first, queued=timing.queued),
+        timing=replace(timing, total=total, first_token=first),
         adjustments=(*adjustments, *_shortfall(call, response)),
         attempts=attempts,
         provider=provider,

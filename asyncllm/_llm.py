@@ -12,19 +12,21 @@ from typing import Any, Literal, Self, Unpack, cast
 
 from ._ask import answer, begin, count
 from ._batches import Batches
-from ._checkpoint import Checkpoints
-from ._collector import Collector, CountedRetry
+from ._checkpoints import Checkpoints
+from ._collector import Collector
 from ._derive import Derived
 from ._finish import finished
+from ._lineage import Lineage
 from ._measures import Measures
 from ._model import Model
-from ._nowhere import find_or_nowhere
+from ._nowhere import NOBODY, estimated_text, find_or_nowhere
 from ._observers import Logs
+from ._own_answers import OwnAnswer
 from ._plan import Plan
 from ._policy import Policies, Policy
 from ._prepare import Prepared
-from ._registry import find
-from ._retry import Retry
+from ._registry import Source, find
+from ._retry import CountedRetry, Retry
 from ._setters import Setters
 from ._several import together
 from ._stream import Stream
@@ -140,9 +142,10 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
         _check_kinds(strict=(strict, bool), retry=(self._retry, Retry))
         name = _one_name(model=model, model_name=model_name, model_id=model_id)
         known = inspect.signature(LLM).parameters
-        # A class that answers by itself needs no model; it may still name one and ask it.
-        look = find_or_nowhere if self._answers_itself else find
-        self._model = Model(look(name, provider), settings, known=known, like=like, rules=rules)
+        is_named = any(given is not None for given in (name, provider, like)) or bool(settings)
+        source = self._source(name, provider, is_named=is_named)
+        self._model = Model(source, settings, known=known, like=like, rules=rules)
+        self._lineage = Lineage()
         self._collector = Collector()
         self._tries = CountedRetry.like(self._retry, self._collector.retried)
 
@@ -220,7 +223,7 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
         ``max_length`` is shown by an estimate of the prompt. Where the call would
         be refused (``strict``, ``policy``), the plan says so instead of raising.
         """
-        model, asked = self._model, self._asked(params)
+        model, asked = self._asked_model(), self._asked(params)
         call = model.applied(task, asked)
         if call.length is not None:
             call = model.applied(task, asked, estimated(call.request))
@@ -273,16 +276,33 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
     def _answers_itself(self) -> bool:
         return type(self).arun is not LLM.arun
 
+    def _source(
+        self, name: str | None, provider: Callable[..., Provider] | None, *, is_named: bool
+    ) -> Source:
+        """A class that answers by itself needs no model; it may still name one and ask it."""
+        if not self._answers_itself:
+            return find(name, provider)
+        return find_or_nowhere(name, provider) if is_named else NOBODY
+
+    def _asked_model(self) -> Model:
+        """Return the model to be asked now; a class that answers by itself may not have named it."""
+        model = self._model
+        if (asked := model.asked()) is not model:
+            self._model = asked
+        return asked
+
     def _asked(self, params: Params) -> dict[str, Any]:
         """Take a snapshot of the parameters."""
         return {**self._values, **checked(params)}
 
     def _watch(self, task: Prompt, *, streamed: bool) -> Watch:
         """Begin to watch a call of the model as it is now."""
+        OwnAnswer.asks(self)
         return Watch(
-            self._model,
+            self._asked_model(),
             task,
             streamed=streamed,
+            lineage=self._lineage,
             collector=self._collector,
             retry=self._tries,
             observers=self._observers(),
@@ -307,6 +327,9 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
 
     async def _count(self, task: str) -> Count:
         model = self._model
+        if model.is_nowhere:
+            return estimated_text(task)
+
         async with model.use() as provider:
             return await count(provider, model.applied(task, self._asked({})).request, self._tries)
 

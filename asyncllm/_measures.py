@@ -11,6 +11,7 @@ from typing import Unpack
 
 from ._batch import CONCURRENCY, map_bounded
 from ._collector import Collector
+from ._later import later
 from ._metrics import Metrics
 from ._stream import Stream
 from ._sync import synchronous
@@ -30,7 +31,7 @@ class Measures:
     take a prompt ask the model.
     """
 
-    _collector: Collector
+    _collector: Collector = later()
 
     @abstractmethod
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
@@ -39,6 +40,11 @@ class Measures:
     @abstractmethod
     def astream(self, task: Prompt, **params: Unpack[Params]) -> AbstractAsyncContextManager[Stream]:
         """Ask once and take the answer as it comes."""
+
+    @property
+    @abstractmethod
+    def _answers_itself(self) -> bool:
+        """Whether the class has an answer of its own to a task."""
 
     @abstractmethod
     async def _count(self, task: str) -> Count:
@@ -56,11 +62,15 @@ class Measures:
         return self._collector.snapshot()
 
     def get_generation_time(self) -> float:
-        """Return the seconds that the last answer took; 0 before the first."""
+        """Return the seconds that the last answer was waited for; 0 before the first."""
         return self._collector.latest
 
     def _tokens_per_second(self) -> float:
-        """Return the rate at which answers came so far, each call for itself; 0 before the first."""
+        """
+        Return the rate at which answers came so far, each call for itself; 0 before the first.
+
+        Of a class that answers by itself it is estimated by the size of the texts.
+        """
         return self.metrics().tokens_per_second or 0.0
 
     async def anum_tokens(self, text: str) -> Count:
@@ -68,9 +78,9 @@ class Measures:
         Count the tokens of *text* alone, without what a template puts around it.
 
         ``exact`` says whether the model's own tokenizer counted; otherwise it is an
-        estimate. The model is not asked, but a provider's server may be: some
-        count for free. White space at the ends of the text is an estimate too,
-        since templates and servers trim it.
+        estimate, as where a class answers by itself and there is no model. The model is
+        not asked, but a provider's server may be: some count for free. White space at
+        the ends of the text is an estimate too, since templates and servers trim it.
 
         Raises:
             ProviderError: The provider was asked, and failed.
@@ -88,7 +98,7 @@ class Measures:
         """Ask the model and return the seconds that the whole answer took."""
         began = time.perf_counter()
         await self.arun(prompt, **params)
-        # Also where a subclass answers in a way of its own, of which nobody told the collector.
+        # With all that a subclass does around the call of the model.
         self._collector.latest = seconds = time.perf_counter() - began
         return seconds
 
@@ -97,9 +107,14 @@ class Measures:
         Ask the model and return the seconds to the first piece of text; there the answer is left.
 
         The first call of all also opens what calls need: connections, a local model.
-        An answer without text is timed as a whole.
+        An answer without text is timed as a whole, and so is that of a class that
+        answers by itself: nobody sees less of it.
         """
         began = time.perf_counter()
+        if self._answers_itself:
+            await self.arun(prompt, **params)
+            return time.perf_counter() - began
+
         async with self.astream(prompt, **params) as stream:
             await anext(stream, None)
             return time.perf_counter() - began

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ._prices import Bill, Cost
+from ._figures import count, read
+from ._prices import Bill, Cost, usage_of, usages
+from ._rates import Rate, rates
 from ._spread import Spread
 from ._types import Response, Usage
 from .errors import ConfigurationError
 
 NOTHING = Usage(input_tokens=0, output_tokens=0)
-
-AT_ONCE = 20_000
-"""Tokens a second that no model reaches: an answer so fast came in one piece, and tells no rate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """So many tokens in so many seconds."""
-
-    tokens: int = 0
-    seconds: float = 0.0
-
-    @property
-    def per_second(self) -> float | None:
-        """Tokens a second; None where nothing is known."""
-        return self.tokens / self.seconds if self.seconds > 0 else None
-
-    def __add__(self, other: Rate) -> Rate:
-        return Rate(tokens=self.tokens + other.tokens, seconds=self.seconds + other.seconds)
-
-    def __str__(self) -> str:
-        return "unknown" if self.per_second is None else f"{self.per_second:,.1f} tokens/s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +35,25 @@ class Metrics:
     retries: int = 0
     """How often the provider was asked again."""
     uncounted: int = 0
-    """For how many answers the provider did not say what tokens they took."""
+    """For how many answers, whole or begun, the provider did not say what tokens they took."""
     usage: Usage = NOTHING
-    """The tokens of all the others."""
+    """The tokens of all the others; of an answer that broke off, as far as the provider had told."""
     times: Spread = field(default_factory=Spread)
-    """How long answered calls took, from the call to the whole answer."""
+    """How long answered calls were waited for; while somebody has a piece of a stream, nobody waits."""
     first_tokens: Spread = field(default_factory=Spread)
     """How long it was to the first piece of text, where answers came in pieces."""
+    waits: Spread = field(default_factory=Spread)
+    """
+    How long calls waited for their turn before their first token was computed, where
+    the provider tells.
+    """
     speed: Rate = field(default_factory=Rate)
-    """The tokens of answers, over the whole time of their calls."""
+    """
+    The tokens of answers, over the time that their calls were waited for. Like
+    ``decode`` it leaves out streams that were read more slowly than they came.
+    """
+    estimate: Rate = field(default_factory=Rate)
+    """The same of what a class answered by itself: its tokens are estimated by the text's size."""
     prefill: Rate = field(default_factory=Rate)
     """
     Tokens of prompts that no cache held, over the time to the first token: the way
@@ -77,26 +68,48 @@ class Metrics:
     def of(cls, response: Response, *, seller: str = "") -> Metrics:
         """Return those of one call that brought *response*; *seller* is whose prices it has."""
         timing, usage = response.timing, response.usage
-        first = None if timing is None else timing.first_token
-        first_tokens = Spread() if first is None else Spread.of(first)
-        if response.finish_reason in {"cancelled", "error"}:
-            left = response.finish_reason == "cancelled"
-            return cls(cancelled=int(left), errors=int(not left), first_tokens=first_tokens)
+        took: dict[str, Any] = {"uncounted": 1}
+        if usage is not None:
+            bill = Bill.of(seller or response.provider, response.model, usage)
+            took = {"usage": usage, "bill": bill}
+        if timing is not None and timing.first_token is not None:
+            took["first_tokens"] = Spread.of(timing.first_token)
+        if timing is not None and timing.queued is not None:
+            took["waits"] = Spread.of(timing.queued)
+        if response.finish_reason in CUT_SHORT:
+            took[CUT_SHORT[response.finish_reason]] = 1
+            return cls(**took)
 
-        times = Spread() if timing is None else Spread.of(timing.total)
-        if usage is None:
-            return cls(calls=1, uncounted=1, times=times, first_tokens=first_tokens)
+        if timing is not None:
+            took["times"] = Spread.of(timing.waited)
+        if timing is not None and usage is not None:
+            took |= rates(response, usage, timing)
+        return cls(calls=1, **took)
 
-        return cls(
-            calls=1,
-            usage=usage,
-            times=times,
-            first_tokens=first_tokens,
-            speed=Rate() if timing is None else Rate(tokens=usage.output_tokens, seconds=timing.total),
-            prefill=_prefill(response, usage, first),
-            decode=_decode(response, usage, first),
-            bill=Bill.of(seller or response.provider, response.model, usage),
-        )
+    @classmethod
+    def total(cls, parts: Iterable[Metrics]) -> Metrics:
+        """Return all of *parts* in one: the same as to add them up, and faster."""
+        every = tuple(parts)
+        return cls(**{name: add([getattr(part, name) for part in every]) for name, add in SUMS.items()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as what JSON can hold; :meth:`from_dict` reads it."""
+        return {
+            **{name: getattr(self, name) for name in COUNTS},
+            **{name: getattr(self, name).as_dict() for name in SPREADS},
+            **{name: asdict(getattr(self, name)) for name in ("usage", *RATES)},
+            "bill": self.bill.as_rows(),
+        }
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Metrics:
+        """
+        Return what :meth:`as_dict` said.
+
+        Raises:
+            InvalidParameter: It is damaged.
+        """
+        return read(cls, given, READERS)
 
     @property
     def generation_time(self) -> float:
@@ -105,8 +118,12 @@ class Metrics:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The rate at which answers came, waiting included; None where nothing is known."""
-        return self.speed.per_second
+        """
+        The rate at which answers came, waiting included; None where nothing is known.
+
+        Of a class that answers by itself it is estimated.
+        """
+        return self.estimate.per_second if self.speed.per_second is None else self.speed.per_second
 
     def cost(self) -> Cost:
         """
@@ -118,13 +135,10 @@ class Metrics:
             ConfigurationError: The price list is not installed; it is the ``prices`` extra.
         """
         usd, known = self.bill.cost()
-        return Cost(usd=usd, calls=known, of=self.calls)
+        return Cost(usd=usd, calls=known, of=sum(self.bill.calls.values()) + self.uncounted)
 
     def __add__(self, other: Metrics) -> Metrics:
-        sums: dict[str, Any] = {
-            each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)
-        }
-        return Metrics(**sums)
+        return Metrics.total((self, other))
 
     def __str__(self) -> str:
         try:
@@ -133,6 +147,7 @@ class Metrics:
             cost = f"unknown: {error}"
         usage = self.usage
         missing = f", not counted for {self.uncounted:,} of the calls" if self.uncounted else ""
+        estimate = f"; {self.estimate} estimated" if self.estimate.tokens else ""
         rows = {
             "calls":       f"{self.calls:,} answered, {self.errors:,} failed, {self.cancelled:,} cancelled, "
                            f"{self.retries:,} retries",
@@ -140,26 +155,38 @@ class Metrics:
             "tokens out":  f"{usage.output_tokens:,} ({usage.reasoning_tokens:,} reasoning)",
             "time":        f"{self.generation_time:,.3g} s in all; {self.times}",
             "first token": str(self.first_tokens),
-            "speed":       str(self.speed),
+            "waited":      str(self.waits),
+            "speed":       str(self.speed) + estimate,
             "prefill":     str(self.prefill),
             "decode":      str(self.decode),
             "cost":        cost,
         }  # fmt: skip
+        if not self.waits.count:
+            del rows["waited"]
         return "\n".join(f"{name:<13}{value}" for name, value in rows.items())
 
 
-def _prefill(response: Response, usage: Usage, first: float | None) -> Rate:
-    read = usage.input_tokens - usage.cached_tokens
-    if not first or read < 1 or usage.reasoning_tokens or response.attempts > 1 or response.choices[1:]:
-        return Rate()
+CUT_SHORT: Mapping[str, str] = {"cancelled": "cancelled", "error": "errors"}
+"""As what an answer counts that is not all there, by the reason for its end."""
 
-    return Rate(tokens=read, seconds=first)
+COUNTS = ("calls", "errors", "cancelled", "retries", "uncounted")
+SPREADS = ("times", "first_tokens", "waits")
+RATES = ("speed", "estimate", "prefill", "decode")
 
+SUMS: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    **dict.fromkeys(COUNTS, sum),
+    **dict.fromkeys(SPREADS, Spread.sum),
+    **dict.fromkeys(RATES, Rate.sum),
+    "usage": usages,
+    "bill":  Bill.sum,
+}  # fmt: skip
+"""How each field of several metrics becomes one."""
 
-def _decode(response: Response, usage: Usage, first: float | None) -> Rate:
-    written = usage.output_tokens - usage.reasoning_tokens - 1
-    if response.timing is None or first is None or written < 1 or response.choices[1:]:
-        return Rate()
-
-    rate = Rate(tokens=written, seconds=response.timing.total - first)
-    return Rate() if rate.tokens >= AT_ONCE * rate.seconds else rate
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(COUNTS, count),
+    **dict.fromkeys(SPREADS, Spread.from_dict),
+    **dict.fromkeys(RATES, Rate.from_dict),
+    "usage": usage_of,
+    "bill":  Bill.from_rows,
+}  # fmt: skip
+"""How each field comes back from JSON."""

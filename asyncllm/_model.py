@@ -11,7 +11,7 @@ from typing import Any, cast
 import anyio
 
 from ._loop import CLOSING, PerLoop
-from ._nowhere import Nowhere
+from ._nowhere import NOBODY, Nowhere, find_or_nowhere
 from ._policy import checked_rules
 from ._prepare import Prepared, prepare
 from ._registry import Source, check_settings, find
@@ -71,8 +71,9 @@ class Model:
         if self.like is not None and isinstance(self.rules({}).get("model_name"), Assumed):
             raise UnknownModel(f"like={like!r} is in no table of the provider's either")
 
-        is_nowhere = isinstance(self.rulebook, Nowhere)
-        self.provider = source.provider or ("" if is_nowhere else type(self.rulebook).__name__)
+        self.is_nowhere = isinstance(self.rulebook, Nowhere)
+        """Whether only the class answers, and nobody stands behind it."""
+        self.provider = source.provider or ("" if self.is_nowhere else type(self.rulebook).__name__)
         """The provider's name; empty where there is none."""
         self._source = source
         self._known = known
@@ -115,7 +116,8 @@ class Model:
             raise InvalidParameter(f"model_name takes a model's name; got {name!r}")
 
         given = self.given
-        source = find(name.removeprefix(f"{self.provider}:") if given else name, given)
+        look = find_or_nowhere if self.is_nowhere else find
+        source = look(name.removeprefix(f"{self.provider}:") if given else name, given)
         if source == self._source and not settings and like is None and rules is None:
             return self
 
@@ -126,6 +128,16 @@ class Model:
         model = Model(source, kept, known=self._known, like=like, rules=rules, left=left)
         self._opened.keep_none()  # Not before: had that failed, this one would go on.
         return model
+
+    def asked(self) -> Model:
+        """Return the model that is asked: this one, or where none was named, what that means now."""
+        if self._source != NOBODY:
+            return self
+
+        source = find_or_nowhere(None, None)
+        found = Model(source, self.settings, known=self._known, rules=self.own_rules)
+        # Of several threads that ask at the same time, all get the same.
+        return cast("Model", vars(self).setdefault("_asked", found))
 
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[Provider]:

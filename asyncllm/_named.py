@@ -59,6 +59,7 @@ class Named(Specified):
         Raises:
             ConfigurationError: One of its kinds says what cannot work; nothing has changed.
         """
+        self._keys()  # What has been a key by now stays one.
         self._model = self._model.followed_by(model_name, settings, like=like, rules=rules)
         return self
 

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable
 
 from ._registry import Source, find
-from ._types import Response
+from ._types import Count, Message, Response
 from ._vocabulary import Params
 from .errors import ConfigurationError, ProviderNotInstalled, UnknownModel, UnknownProvider
-from .provider import Provider, Request
+from .provider import Provider, Request, estimated
 from .rules import Rules
 
 
@@ -29,9 +29,29 @@ class Nowhere(Provider):
         return type(self._error)(f"the class answers by itself, and no model stands behind it: {self._error}")
 
 
+class Unnamed(Nowhere):
+    """Stands in where such a class names no model; which one it asks after all is found once it does."""
+
+    def __init__(self) -> None:
+        super().__init__(UnknownModel("none was named"))
+
+
+NOBODY = Source("", "", Unnamed)
+"""Where a model comes from that was not named."""
+
+
 def find_or_nowhere(model: str | None, provider: Callable[..., Provider] | None) -> Source:
     """Return the source that a caller named; where there is none, one that says so once it is asked."""
     try:
         return find(model, provider)
     except (UnknownModel, UnknownProvider, ProviderNotInstalled) as exc:
         return Source("", model or "", functools.partial(Nowhere, exc))
+
+
+def estimated_text(text: str) -> Count:
+    """Estimate how many tokens *text* is, with nothing around it."""
+
+    def asked(text: str) -> int:
+        return estimated(Request(model="", messages=(Message("user", text),), options={})).tokens
+
+    return Count(tokens=asked(text) - asked(""), exact=False)

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ._figures import count, read, rows, several, text
 from ._types import Usage
 from .errors import ConfigurationError
 
 STEP = 1000
 """Prices change with the length of a prompt, and do so at round numbers."""
+
+TOKENS = tuple(each.name for each in fields(Usage))
+
+
+def usage_of(given: Any) -> Usage:
+    """
+    Return the tokens that ``dataclasses.asdict`` said.
+
+    Raises:
+        InvalidParameter: They are damaged.
+    """
+    return read(Usage, given, dict.fromkeys(TOKENS, count))
+
+
+def usages(parts: Iterable[Usage]) -> Usage:
+    """Return all of *parts* in one."""
+    every = tuple(parts)
+    return Usage(**{name: sum([getattr(part, name) for part in every]) for name in TOKENS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +76,36 @@ class Bill:
         kind = Kind(seller, model, max(usage.input_tokens - 1, 0) // STEP)
         return cls(calls={kind: 1}, usages={kind: usage})
 
+    @classmethod
+    def sum(cls, parts: Iterable[Bill]) -> Bill:
+        """Return all of *parts* in one."""
+        calls: dict[Kind, int] = {}
+        found: dict[Kind, list[Usage]] = {}
+        for part in parts:
+            for kind, usage in part.usages.items():
+                calls[kind] = calls.get(kind, 0) + part.calls[kind]
+                found.setdefault(kind, []).append(usage)
+        return cls(calls=calls, usages={kind: usages(each) for kind, each in found.items()})
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """Return it as what JSON can hold."""
+        return [
+            {**kind._asdict(), "calls": calls, "usage": asdict(self.usages[kind])}
+            for kind, calls in self.calls.items()
+        ]
+
+    @classmethod
+    def from_rows(cls, given: Any) -> Bill:
+        """
+        Return what :meth:`as_rows` said.
+
+        Raises:
+            InvalidParameter: It is damaged.
+        """
+        return cls.sum(read(_Row, row, ROW).bill for row in rows(given))
+
     def __add__(self, other: Bill) -> Bill:
-        calls, usages = dict(self.calls), dict(self.usages)
-        for kind, usage in other.usages.items():
-            known = kind in usages
-            calls[kind] = calls[kind] + other.calls[kind] if known else other.calls[kind]
-            usages[kind] = usages[kind] + usage if known else usage
-        return Bill(calls=calls, usages=usages)
+        return Bill.sum((self, other))
 
     def cost(self) -> tuple[Decimal, int]:
         """
@@ -75,6 +117,24 @@ class Bill:
         prices = [(_price(kind, self.usages[kind], calls), calls) for kind, calls in self.calls.items()]
         known = [(price, calls) for price, calls in prices if price is not None]
         return sum((price for price, _ in known), Decimal(0)), sum(calls for _, calls in known)
+
+
+class _Row(NamedTuple):
+    """A line of a bill."""
+
+    seller: str
+    model: str
+    length: int
+    calls: int
+    usage: Usage
+
+    @property
+    def bill(self) -> Bill:
+        kind = Kind(self.seller, self.model, self.length)
+        return Bill(calls={kind: self.calls}, usages={kind: self.usage})
+
+
+ROW = {"seller": text, "model": text, "length": count, "calls": several, "usage": usage_of}
 
 
 def _price(kind: Kind, usage: Usage, calls: int) -> Decimal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 import anyio
@@ -66,6 +66,7 @@ class Retry:
             stop=tenacity.stop_after_attempt(self.attempts),
             wait=self._wait,
             sleep=anyio.sleep,
+            before=self._before_try,
             before_sleep=self._before_wait,
             reraise=True,
         )
@@ -81,9 +82,43 @@ class Retry:
         jittered = tenacity.wait_random_exponential(multiplier=self.wait_initial, max=self.wait_max)
         return jittered(state) if asked is None else asked
 
+    def _before_try(self, state: tenacity.RetryCallState) -> None:
+        if state.attempt_number > 1:
+            self._tries_again()
+
     def _before_wait(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self._waits(Wait(attempt=state.attempt_number, seconds=state.upcoming_sleep, error=error))
 
+    def _tries_again(self) -> None:
+        """Take note that the wait is over."""
+
     def _waits(self, wait: Wait) -> None:
+        """Take note that it will try again."""
         _log.warn("retry", attempt=wait.attempt, seconds=wait.seconds, error=type(wait.error).__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedRetry(Retry):
+    """Tries as another does, and says each time that it will try, and that it tries again."""
+
+    again: Callable[[], None]
+    """Called when it tries again."""
+    awaited: Callable[[Wait], None] | None = None
+    """Called before, with what it waits for until then."""
+
+    @classmethod
+    def like(
+        cls, retry: Retry, again: Callable[[], None], awaited: Callable[[Wait], None] | None = None
+    ) -> CountedRetry:
+        """Return one that tries as *retry* does, and calls *again* and *awaited*."""
+        given = {each.name: getattr(retry, each.name) for each in fields(Retry)}
+        return cls(**given, again=again, awaited=awaited)
+
+    def _tries_again(self) -> None:
+        self.again()
+
+    def _waits(self, wait: Wait) -> None:
+        super(CountedRetry, self)._waits(wait)
+        if self.awaited is not None:
+            self.awaited(wait)

@@ -1,51 +1,24 @@
-"""Keep keys out of what is written down."""
+"""Which texts are keys: among an LLM's settings, of its providers, and in the environment."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from ._keys import Keys, in_headers, named
 from .provider import Provider
-
-SHORTEST = 10
-"""Characters: what is shorter may be a word, as that of a header like ``x-tier``."""
-
-NAMED = "_API_KEY"
-"""How variables of the environment end that hold keys."""
 
 _ADDRESS = re.compile(r"://(?:[^/\s@]*@)?([^\s?#]*)(?:[?#]\S*)?")
 
 
-def known(settings: Mapping[str, Any], *providers: Provider, shortest: int = SHORTEST) -> list[str]:
-    """Return the keys in *settings*, of *providers*, and in the environment; the longest first."""
+def known(settings: Mapping[str, Any], *providers: Provider) -> Keys:
+    """Return the keys in *settings*, of *providers*, and in the environment."""
     hidden = {name for provider in providers for name in provider.secret_settings}
-    given = [value for name, value in settings.items() if name in hidden]
-    environment = [value for name, value in os.environ.items() if name.upper().endswith(NAMED)]
+    given = [text for name, value in settings.items() if name in hidden for text in _keys_in(value)]
     own = [text for provider in providers for text in provider.secrets()]
-    keys = {text.strip() for text in (*_texts(given), *environment, *own)}
-    return longest_first(key for key in keys if len(key) >= shortest)
-
-
-def longest_first(keys: Iterable[str]) -> list[str]:
-    """Return *keys* in the order in which to star them: one may hold another."""
-    return sorted(keys, key=len, reverse=True)
-
-
-def starred(value: Any, keys: Iterable[str]) -> Any:
-    """Return *value* with stars for *keys* in its texts, all the way down."""
-    if isinstance(value, str):
-        for key in keys:
-            value = value.replace(key, "***")
-        return value
-    if isinstance(value, list | tuple):
-        several = [starred(each, keys) for each in cast("Sequence[Any]", value)]
-        return tuple(several) if isinstance(value, tuple) else several
-    if isinstance(cast("object", value), dict):
-        fields: dict[Any, Any] = value
-        return {name: starred(each, keys) for name, each in fields.items()}
-    return value
+    return Keys([*given, *own, *named(os.environ)])
 
 
 def bare(value: Any) -> Any:
@@ -53,12 +26,14 @@ def bare(value: Any) -> Any:
     return _ADDRESS.sub(r"://\1", value) if isinstance(value, str) else value
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _keys_in(value: Any) -> Iterator[str]:
+    """Yield the keys in a secret setting: itself, where it is a text; what may be one, in headers."""
     if isinstance(value, str):
         yield value
     elif isinstance(cast("object", value), Mapping):
         fields: Mapping[Any, Any] = value
-        yield from _texts(list(fields.values()))
+        yield from in_headers({str(name): text for name, text in fields.items() if isinstance(text, str)})
+        yield from (text for each in fields.values() if not isinstance(each, str) for text in _keys_in(each))
     elif isinstance(value, list | tuple):
         for each in cast("Sequence[Any]", value):
-            yield from _texts(each)
+            yield from _keys_in(each)

@@ -6,13 +6,16 @@ import copy
 from abc import abstractmethod
 from typing import Any, Self
 
+from ._keys import Keys
+from ._later import later
+from ._lineage import Lineage
 from ._model import Model
 from ._parameters import Parameters
 from ._policy import Policies
 from ._retry import Retry
 from ._vocabulary import PARAMETERS
 
-OWN = frozenset({"_values", "_model", "_policies", "_retry", "_collector", "_tries"})
+OWN = frozenset({"_values", "_model", "_policies", "_retry", "_collector", "_tries", "_lineage"})
 """The attributes of an LLM itself; whatever else one has, a subclass gave it."""
 
 
@@ -23,13 +26,19 @@ class Specified(Parameters):
     It pickles and copies as that: no client, and beyond this process no key.
     """
 
-    _model: Model
-    _policies: Policies
-    _retry: Retry
+    _values: dict[str, Any] = later()
+    _model: Model = later()
+    _policies: Policies = later()
+    _retry: Retry = later()
+    _lineage: Lineage = later()
 
     @abstractmethod
     def _specify(self, **specification: Any) -> None:
         """Make this anew, without what a subclass does besides."""
+
+    def _keys(self) -> Keys:
+        """Return the keys that this LLM and its copies have now, and those that they have had."""
+        return self._lineage.keys(self._model, *self._model.opened)
 
     def __repr__(self) -> str:
         values = self._values
@@ -44,7 +53,7 @@ class Specified(Parameters):
             "specification": {
                 **self._values,
                 **{name: value for name, value in model.settings.items() if name not in secret},
-                "model": model.name if model.given else model.full_name,
+                "model": (model.name if model.given else model.full_name) or None,
                 "strict": self._policies.strict,
                 "policy": self._policies.given,
                 "like": model.like,
@@ -65,6 +74,7 @@ class Specified(Parameters):
         state["specification"] |= self._model.settings
         twin = type(self).__new__(type(self))
         twin.__setstate__(state)
+        vars(twin)["_lineage"] = self._lineage
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

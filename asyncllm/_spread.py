@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any
 
-K = TypeVar("K")
+from ._figures import count, read, rows, seconds, several, whole
+from .errors import InvalidParameter
 
 WIDTH = math.log(1.04)
 """Times that differ by less than 4 % fall into one class, so that a quantile is right within 2 %."""
+LAST = 10_000
+"""No class has a higher number: it would be one of longer times than there are."""
 SHORTEST = 1e-6
 """Seconds: what is shorter counts as this long."""
-
-
-def merged(one: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:
-    """Return both counts in one."""
-    both = dict(one)
-    for key, count in other.items():
-        both[key] = both.get(key, 0) + count
-    return both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +66,53 @@ class Spread:
                 return min(math.exp((number - 0.5) * WIDTH), self.most)
         return None
 
-    def __add__(self, other: Spread) -> Spread:
-        return Spread(
-            count=self.count + other.count,
-            total=self.total + other.total,
-            most=max(self.most, other.most),
-            classes=merged(self.classes, other.classes),
+    @classmethod
+    def sum(cls, parts: Iterable[Spread]) -> Spread:
+        """Return all of *parts* in one."""
+        known = [part for part in parts if part.count]
+        if len(known) == 1:
+            return known[0]
+
+        classes: dict[int, int] = {}
+        for part in known:
+            for number, times in part.classes.items():
+                classes[number] = classes.get(number, 0) + times
+        return cls(
+            count=sum(part.count for part in known),
+            total=sum(part.total for part in known),
+            most=max((part.most for part in known), default=0.0),
+            classes=classes,
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        classes = [[number, times] for number, times in self.classes.items()]
+        return {"count": self.count, "total": self.total, "most": self.most, "classes": classes}
+
+    @classmethod
+    def from_dict(cls, given: Any) -> Spread:
+        """
+        Return what :meth:`as_dict` said.
+
+        Raises:
+            InvalidParameter: It is damaged.
+        """
+        spread = read(cls, given, {"count": count, "total": seconds, "most": seconds, "classes": _classes})
+        if sum(spread.classes.values()) != spread.count:
+            raise InvalidParameter("the classes of times are not as many times as there were")
+        return spread
+
+    def __add__(self, other: Spread) -> Spread:
+        return Spread.sum((self, other))
 
     def __str__(self) -> str:
         if not self.count:
             return "unknown"
         return f"mean {self.mean:.3g} s, p50 {self.p50:.3g} s, p95 {self.p95:.3g} s"
+
+
+def _classes(given: Any) -> dict[int, int]:
+    pairs = [rows(pair) for pair in rows(given)]
+    if any(len(pair) != 2 or abs(whole(pair[0])) > LAST for pair in pairs):
+        raise InvalidParameter("a class of times is its number and a count")
+    return {number: several(times) for number, times in pairs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -41,6 +42,9 @@ class Stream(AsyncIterator[str]):
         self._deadline = deadline
         self._answer = Answer()
         self._first = ""
+        self._held = 0.0
+        self._given: float | None = None
+        """Since when the caller has a piece; None while one is waited for."""
         self._response: Response | None = None
         self._finish: Callable[[Response], Response] = _as_it_is
         self._follow: Callable[[Response], Awaitable[Response]] | None = None
@@ -92,14 +96,14 @@ class Stream(AsyncIterator[str]):
         Before that, what has come so far, with the finish reason ``"unknown"``;
         of a stream that was left early, ``"cancelled"``; of one that failed, ``"error"``.
         """
-        return self._response or self._finish(self._answer.so_far("unknown"))
+        return self._response or self._finish(self._timed(self._answer.so_far("unknown")))
 
     def leave(self, finish_reason: FinishReason = "cancelled") -> None:
         """Note that nobody takes any more: what has come by now is all."""
         self._first = ""
         self._follow = None
         if self._response is None:
-            self._response = self._finish(self._answer.so_far(finish_reason))
+            self._response = self._finish(self._timed(self._answer.so_far(finish_reason)))
 
     async def stop(self) -> None:
         """Let the provider end the call: a generator that is left early must be closed, not dropped."""
@@ -109,6 +113,7 @@ class Stream(AsyncIterator[str]):
     async def _piece(self) -> str:
         """Wait for the next piece of the first text; it is empty where the answer has ended."""
         piece = ""
+        self._held, self._given = self._held_by_now, None
         try:
             with self._deadline():
                 while not piece and self._response is None:
@@ -124,7 +129,17 @@ class Stream(AsyncIterator[str]):
         except Exception:
             self.leave("error")
             raise
+        self._given = time.perf_counter()
         return piece
+
+    @property
+    def _held_by_now(self) -> float:
+        return self._held + (0.0 if self._given is None else time.perf_counter() - self._given)
+
+    def _timed(self, response: Response) -> Response:
+        """Return *response* with the time in which its caller asked for nothing."""
+        timing = response.timing and replace(response.timing, held=self._held_by_now)
+        return replace(response, timing=timing)
 
     async def _next_delta(self) -> Delta | None:
         with self._guard():
@@ -142,13 +157,13 @@ class Stream(AsyncIterator[str]):
             rest = [self._rest(index, matcher) for index, matcher in self._matchers.items()]
             for event in rest:
                 self._answer.add(event)
-            self._response = self._finish(self._answer.response())
+            self._response = self._finish(self._timed(self._answer.response()))
             return "".join(event.text for event in rest if event.index == 0)
 
         event = self._cut(delta)
         self._answer.add(event)
         if self._has_all:
-            self._response = self._finish(self._answer.response())
+            self._response = self._finish(self._timed(self._answer.response()))
         return event.text if event.index == 0 else ""
 
     def _cut(self, delta: Delta) -> Delta:

@@ -165,15 +165,44 @@ class Usage:
         )
 
 
+PATIENCE = 0.1
+"""A reader who takes no more than this share of an answer's time changes its rate by no more."""
+A_MOMENT = 0.01
+"""Seconds that anybody takes: an answer for which that is long came at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """How long a call took, in seconds of a monotonic clock, retries included."""
 
     total: float
+    """From the call to the whole answer, whoever was waited for."""
     first_token: float | None = None
     """Until the first piece of text came; None where the answer came in one piece."""
+    held: float = 0.0
+    """
+    Seconds of these in which the caller had a piece of the stream and had not asked
+    for the next one; what the provider did meanwhile is not known.
+    """
     queued: float | None = None
-    """How long of this the call waited for its turn; None where the provider does not say."""
+    """
+    Seconds of these that the call waited for its turn, where the provider tells: a
+    model in this process does.
+    """
+
+    @property
+    def waited(self) -> float:
+        """The seconds in which the caller waited for the answer."""
+        return max(self.total - self.held, 0.0)
+
+    def tells_rate(self, since: float = 0.0) -> bool:
+        """
+        Return whether the provider set the pace from *since* on, and not who read the stream.
+
+        A provider may go on while its reader is away, or wait: its own time lies
+        anywhere between what was waited and the whole.
+        """
+        return self.held <= max(A_MOMENT, PATIENCE * (self.total - since))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,14 +276,16 @@ class Response:
     def tokens_per_second(self) -> float | None:
         """
         The rate at which the answer came: its text from the first piece on, where that is
-        known; otherwise all its tokens, thoughts and waiting included.
+        known; otherwise all its tokens, thoughts and waiting included. None where who
+        read the stream was slower than what came.
         """
         if self.usage is None or self.timing is None or not self.usage.output_tokens:
             return None
 
-        tokens, seconds = self.usage.output_tokens, self.timing.total
+        tokens, since = self.usage.output_tokens, 0.0
         # What was thought came before the first piece of text.
         written = tokens - self.usage.reasoning_tokens
         if self.timing.first_token is not None and written > 1:
-            tokens, seconds = written - 1, seconds - self.timing.first_token
-        return tokens / seconds if seconds > 0 else None
+            tokens, since = written - 1, self.timing.first_token
+        seconds = self.timing.waited - since
+        return tokens / seconds if seconds > 0 and self.timing.tells_rate(since) else None

@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from . import _log
-from ._collector import Collector, CountedRetry
+from ._collector import Collector
 from ._deadline import Deadline
+from ._keys import Keys
+from ._lineage import Lineage
 from ._model import Model
 from ._observer import End, Observer
 from ._prepare import Prepared
-from ._retry import Retry, Wait
-from ._secrets import known
+from ._retry import CountedRetry, Retry, Wait
 from ._types import Prompt, Response
-from .errors import SHORTEST_SECRET
 from .provider import Provider
 
 Observe: TypeAlias = "Callable[[Watch], Observer]"
@@ -39,6 +40,8 @@ class Watch:
 
         streamed: Whether the answer is taken as it comes.
 
+        lineage: Who asks.
+
         collector: Adds up what calls take.
 
         retry: How long to keep trying.
@@ -52,6 +55,7 @@ class Watch:
         task: Prompt,
         *,
         streamed: bool,
+        lineage: Lineage,
         collector: Collector,
         retry: CountedRetry,
         observers: Iterable[Observe] = (),
@@ -59,6 +63,7 @@ class Watch:
         self.model = model
         self.task = task
         self.streamed = streamed
+        self.lineage = lineage
         self.began = time.perf_counter()
         self.asked: Mapping[str, Any] = {}
         """The parameters, once they are checked."""
@@ -108,10 +113,9 @@ class Watch:
         yield from _texts(self.task)
         yield from _texts(self.asked)
 
-    def keys(self) -> list[str]:
+    def keys(self) -> Keys:
         """Return the keys that the call may show."""
-        opened = () if self.provider is None else (self.provider,)
-        return known(self.model.settings, self.model.rulebook, *opened, shortest=SHORTEST_SECRET)
+        return self.lineage.keys(self.model, *([] if self.provider is None else [self.provider]))
 
     def _ended(self, response: Response | None, error: BaseException | None) -> None:
         if self._is_over:
@@ -166,7 +170,13 @@ def _harmless(observer: object) -> Generator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - an application's own exporter may stand behind it
-        _log.warn("observer_failed", observer=type(observer).__name__, error=type(error).__name__)
+        _log.warn("observer_failed", observer=_name(observer), error=type(error).__name__)
+
+
+def _name(observer: object) -> str:
+    """Return what an observer is called, or what was to begin one."""
+    made: object = observer.func if isinstance(observer, partial) else observer
+    return str(getattr(made, "__name__", type(made).__name__))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -35,6 +35,8 @@ from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, TypeAlias, cast
 
+from ._keys import Keys
+
 
 class LLMError(Exception):
     """Base class of every error that asyncllm raises."""
@@ -168,9 +170,6 @@ class UnexpectedResponse(InvalidResponse):
     retryable = False
 
 
-SHORTEST_SECRET = 6
-"""Characters: what is shorter is no secret but a placeholder, and stands in many words."""
-
 ErrorTable: TypeAlias = Mapping[type[Exception] | str, type[ProviderError]]
 """
 Which error of ours each error of a provider is, one row an error.
@@ -199,9 +198,9 @@ def translated(table: ErrorTable, secrets: Iterable[str] = ()) -> Generator[None
     Raise an error of ours in place of one that *table* names.
 
     One that comes alone in a group, as out of a task group, is taken out of it.
-    The original stays as the ``__cause__``, unless its text, or that of what led
-    to it, holds one of *secrets*: then it goes, and the secret is starred out of
-    the message.
+    The original stays as the ``__cause__``, unless it, or what led to it, tells one
+    of *secrets*: then it goes, and the secret is starred out of the error, out of
+    its message and of all else that is known of it.
     """
     try:
         yield
@@ -211,8 +210,10 @@ def translated(table: ErrorTable, secrets: Iterable[str] = ()) -> Generator[None
         if error is None:
             raise
 
-        if any(_without(secrets, text) != text for text in map(str, (error, *_led_to(exc)))):
-            error.args = (_without(secrets, str(error)),)
+        keys = Keys(secrets)
+        if any(_tells(each, keys) for each in (error, *_led_to(exc))):
+            error.args = (keys.star(str(error)),)
+            error.__dict__.update(keys.star(vars(error)))
             raise error from None
         if error is exc:
             raise
@@ -314,13 +315,10 @@ def _words(exc: Exception) -> str:
     return f"{said} ({cause})" if cause and cause not in said else said
 
 
-def _without(secrets: Iterable[str], text: str) -> str:
-    # A header's value is shown without the space around it.
-    for secret in map(str.strip, secrets):
-        if len(secret) < SHORTEST_SECRET:
-            continue
-        text = text.replace(secret, "***")
-    return text
+def _tells(exc: BaseException, keys: Keys) -> bool:
+    """Say whether one of *keys* is in the words of *exc*, in its notes, or in what else it knows."""
+    told: list[Any] = [str(exc), *(each for each in vars(exc).values() if type(each) in {str, list})]
+    return bool(keys.star(told) != told)
 
 
 def _rebuilt(kind: type[ProviderError], args: tuple[Any, ...], state: Mapping[str, Any]) -> ProviderError:

@@ -13,7 +13,7 @@ from asyncllm._retry import Wait
 from asyncllm._types import Adjustment, Response
 from asyncllm._watch import Watch
 
-from ._plain import error_fields
+from ._as_json import error_fields
 
 if TYPE_CHECKING:
     from ._own_log import OwnLog  # It brings structlog.
@@ -69,8 +69,14 @@ class CallLines:
         if not self._own_log.takes(level):
             return
 
+        watch = self._watch
         self._own_log.write(
-            level, event, {"call": self._id, **fields}, model=self._watch.model, keys=self._watch.keys()
+            level,
+            event,
+            {"call": self._id, **fields},
+            lineage=watch.lineage,
+            model=watch.model,
+            keys=watch.keys(),
         )
 
     def _error(self, error: BaseException | None) -> dict[str, Any]:

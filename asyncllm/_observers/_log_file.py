@@ -13,8 +13,8 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Generator, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
@@ -42,6 +42,7 @@ class LogFile:
     """
 
     def __init__(self, path: Path, rotation: Rotation) -> None:
+        self.path = path
         self.rotation = rotation
         limit = rotation.max_bytes
         # The handler must not know this object, or that would never be let go.
@@ -57,28 +58,43 @@ class LogFile:
         self._handler.handle(logging.LogRecord("asyncllm", logging.INFO, "", 0, line, None, None))
 
 
+def real(path: Path) -> Path:
+    """
+    Return where *path* leads to.
+
+    Raises:
+        ConfigurationError: It leads nowhere.
+    """
+    with _told(path):
+        return Path(os.path.realpath(path.expanduser()))
+
+
 def opened(path: Path, rotation: Rotation) -> LogFile:
     """
-    Return the file at *path*, the same for all; its folder is made where there is none.
+    Return the file at *path*, a :func:`real` one, the same for all; its folder is made where there is none.
 
     Raises:
         ConfigurationError: It cannot be written, or is open and rotates otherwise.
     """
-    try:
-        path = Path(os.path.realpath(path.expanduser()))
-        with _lock:
-            file = _files.get(path)
-            if file is None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                file = _files[path] = LogFile(path, rotation)
-    except (OSError, RuntimeError, ValueError) as exc:  # A ~ of nobody's; a null in the name.
-        raise ConfigurationError(f"log_file={str(path)!r} cannot be written: {exc}") from exc
+    with _told(path), _lock:
+        file = _files.get(path)
+        if file is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = _files[path] = LogFile(path, rotation)
     if file.rotation != rotation:
         raise ConfigurationError(
             f"log_file={str(path)!r} is open with max_bytes={file.rotation.max_bytes} and "
             f"backups={file.rotation.backups}: give the same, or let go of it first: disable_logging()"
         )
     return file
+
+
+@contextmanager
+def _told(path: Path) -> Generator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as exc:  # A ~ of nobody's; a null in the name.
+        raise ConfigurationError(f"log_file={str(path)!r} cannot be written: {exc}") from exc
 
 
 class _Careful(logging.Handler):

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from asyncllm import _log
+from asyncllm._keys import Keys
 from asyncllm._kinds import Whole
+from asyncllm._lineage import Lineage
 from asyncllm._log import LEVELS, Level
 from asyncllm._model import Model
-from asyncllm._secrets import known
 from asyncllm._vocabulary import Parameter
 from asyncllm._watch import Observe
-from asyncllm.errors import SHORTEST_SECRET, InvalidParameter
+from asyncllm.errors import ConfigurationError, InvalidParameter
 
 from . import _otel
+from ._as_json import as_json
 from ._lines import CallLines
-from ._log_file import Rotation, opened
-from ._plain import plain
+from ._log_file import LogFile, Rotation, opened, real
 from ._spans import Spans
 
 if TYPE_CHECKING:
@@ -34,7 +36,12 @@ class Logs:
     """What an LLM tells of its calls, besides what it returns."""
 
     _model: Model
+    _lineage: Lineage
     _own_log: OwnLog | None = None
+
+    @abstractmethod
+    def _keys(self) -> Keys:
+        """Return the keys that this LLM and its copies have now, and those that they have had."""
 
     def enable_logging(
         self,
@@ -80,7 +87,7 @@ class Logs:
         if max_bytes is not None:
             LIMIT.check("max_bytes", max_bytes)
         BACKUPS.check("backups", backups)
-        file = opened(_path(log_file), Rotation(max_bytes=max_bytes, backups=backups))
+        file = self._own_file(real(_path(log_file)), Rotation(max_bytes=max_bytes, backups=backups))
         self._own_log = OwnLog(file, level=level, log_content=log_content)
         return self
 
@@ -89,7 +96,7 @@ class Logs:
         self._own_log = None
         return self
 
-    def log_event(self, message: str, /, *, level: Level = "info", **fields: Any) -> None:
+    def log_event(self, /, message: str, *, level: Level = "info", **fields: Any) -> None:
         """
         Log something of your own, beside what is logged of the calls.
 
@@ -105,23 +112,45 @@ class Logs:
             fields: What is known of it. A name that each line has already gets an underscore.
 
         Raises:
-            InvalidParameter: There is no such level.
+            InvalidParameter: There is no such level, or the message is no text.
         """
+        if not isinstance(cast("object", message), str):
+            raise InvalidParameter(f"message takes a text; got a {type(message).__name__}")
         if level not in LEVELS:
             raise InvalidParameter(f"level is one of {', '.join(LEVELS)}; got {level!r}")
-        model: Model | None = getattr(self, "_model", None)  # A subclass may do without our __init__.
-        keys = _keys(model)
         if self._own_log is None:
-            _log.log(level, plain(message, keys), _log.apart(plain(fields, keys)))
-        elif self._own_log.takes(level):
-            self._own_log.write(level, message, _log.apart(fields), model=model, keys=keys)
+            keys = self._keys()
+            _log.log(level, keys.star(message), _log.apart(as_json(fields, keys)))
+        else:
+            self._own_line(self._own_log, level, message, _log.apart(fields))
 
     def _warn(self, event: str, **fields: Any) -> None:
         """Log a warning where the library's own lines go, and in the log file."""
         _log.warn(event, **fields)
-        if self._own_log is not None and self._own_log.takes("warning"):
+        if self._own_log is not None:
             own = {name: value for name, value in fields.items() if name not in _log.TAKEN}
-            self._own_log.write("warning", event, own, model=self._model, keys=_keys(self._model))
+            self._own_line(self._own_log, "warning", event, own)
+
+    def _own_line(self, log: OwnLog, level: Level, event: str, fields: Mapping[str, Any]) -> None:
+        if not log.takes(level):
+            return
+
+        log.write(level, event, fields, lineage=self._lineage, model=self._model, keys=self._keys())
+
+    def _own_file(self, path: Path, rotation: Rotation) -> LogFile:
+        own = self._own_log
+        if own is None or own.file.path != path or own.file.rotation == rotation:
+            return opened(path, rotation)
+
+        # It closes here, unless somebody else writes to it; then the two have to agree.
+        before, level, log_content = own.file.rotation, own.level, own.log_content
+        make = type(own)
+        own = self._own_log = None
+        try:
+            return opened(path, rotation)
+        except ConfigurationError:
+            self._own_log = make(opened(path, before), level=level, log_content=log_content)
+            raise
 
     def _observers(self) -> Sequence[Observe]:
         """Return what begins to observe a call."""
@@ -142,9 +171,3 @@ def _path(given: Any) -> Path:
     if not name:
         raise InvalidParameter(f"log_file takes a path; got {given!r}")
     return Path(name)
-
-
-def _keys(model: Model | None) -> list[str]:
-    if model is None:
-        return known({}, shortest=SHORTEST_SECRET)
-    return known(model.settings, model.rulebook, shortest=SHORTEST_SECRET)

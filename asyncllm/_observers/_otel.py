@@ -15,6 +15,8 @@ from importlib import metadata
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ._conventions import SCHEMA
+
 if TYPE_CHECKING:
     from contextvars import Token
 
@@ -103,7 +105,7 @@ class _Tracers:
     def of(self, provider: Any) -> Tracer:
         known, tracer = self._latest
         if tracer is None or known is not provider:
-            tracer = provider.get_tracer("asyncllm", _version())
+            tracer = provider.get_tracer("asyncllm", _version(), SCHEMA)
             self._latest = (provider, tracer)
         assert tracer is not None
         return tracer
@@ -119,7 +121,7 @@ class _Histograms:
     def of(self, provider: Any) -> Mapping[str, Histogram]:
         with self._lock:
             if self._latest[0] is not provider:
-                meter = provider.get_meter("asyncllm", _version())
+                meter = provider.get_meter("asyncllm", _version(), SCHEMA)
                 made = {
                     name: meter.create_histogram(
                         name, unit=unit, description=told, explicit_bucket_boundaries_advisory=bounds

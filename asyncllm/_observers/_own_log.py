@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from secrets import token_hex
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import structlog
 
+from asyncllm._keys import Keys
+from asyncllm._lineage import Lineage
 from asyncllm._log import LEVELS, Level
 from asyncllm._model import Model
-from asyncllm._secrets import longest_first
 
+from ._as_json import as_json
 from ._log_file import LogFile
-from ._plain import plain
 
 
 def _ordered(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -47,18 +47,23 @@ class OwnLog:
     """
 
     def __init__(self, file: LogFile, *, level: Level, log_content: bool) -> None:
-        self._file = file
+        self.file = file
+        self.level: Level = level
         self.log_content = log_content
-        self._level: Level = level
-        self._id = token_hex(4)
-        self._keys: frozenset[str] = frozenset()
 
     def takes(self, level: Level) -> bool:
         """Say whether a line so grave is written."""
-        return LEVELS[level] >= LEVELS[self._level]
+        return LEVELS[level] >= LEVELS[self.level]
 
     def write(
-        self, level: Level, event: str, fields: Mapping[str, Any], *, model: Model | None, keys: Iterable[str]
+        self,
+        level: Level,
+        event: str,
+        fields: Mapping[str, Any],
+        *,
+        lineage: Lineage,
+        model: Model,
+        keys: Keys,
     ) -> None:
         """
         Write a line.
@@ -70,16 +75,17 @@ class OwnLog:
 
             fields: What is known of it, under names of its own.
 
-            model: Whose doing it is, if there is one.
+            lineage: Whose doing it is.
 
-            keys: Starred, and from now on in every line: a key that is set no longer is a key all the same.
+            model: Which model that was to do with; a class that answers by itself may have none.
+
+            keys: Starred.
         """
-        self._keys = known = self._keys.union(keys)
-        whose = {} if model is None else {"provider": model.provider, "model": model.name}
-        line = plain({"event": event, "llm": self._id, **whose, **fields}, longest_first(known))
+        whose = {"provider": model.provider, "model": model.name} if model.name else {}
+        line = as_json({"event": event, "llm": lineage.id, **whose, **fields}, keys)
         for process in PROCESSORS:
             line = process(None, level, line)
-        self._file.write(line)
+        self.file.write(line)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OwnLog:
         return self

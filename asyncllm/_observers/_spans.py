@@ -13,8 +13,8 @@ from asyncllm._retry import Wait
 from asyncllm._watch import Watch
 
 from . import _conventions
+from ._as_json import message
 from ._otel import Current, histograms, tracer, within
-from ._plain import message
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -37,7 +37,7 @@ class Spans:
     def __init__(self, watch: Watch, *, content: bool) -> None:
         self._watch = watch
         self._content = content or os.environ.get(CONTENT, "").strip().lower() in ASKS_FOR_CONTENT
-        self._whom = _conventions.whom(watch.model)
+        self._server = watch.keys().star(_conventions.server_attributes(watch.model))
         self._began = time.time_ns()
         self._span = self._started()
 
@@ -54,15 +54,14 @@ class Spans:
 
     def over(self, end: End) -> None:
         response, streamed = end.response, self._watch.streamed
-        answered = {} if response is None else _conventions.answered(response, streamed=streamed)
+        answered = {} if response is None else _conventions.response_attributes(response, streamed=streamed)
+        answered = self._watch.keys().star(answered)
         failed = _error_type(end)
         try:
             self._measure(end, answered, failed)
         finally:
             if self._span is not None:
-                self._told(self._span, end, {**answered, **failed})
-                # The stream may have ended long before its caller left it.
-                self._span.end(self._began + int(end.seconds * 1e9))
+                self._end(self._span, end, {**answered, **failed})
 
     def _started(self) -> Span | None:
         if (traces := tracer()) is None:
@@ -70,25 +69,31 @@ class Spans:
 
         from opentelemetry.trace import SpanKind  # noqa: PLC0415 - is there, since a tracer is
 
-        name = f"{_conventions.OPERATION} {self._watch.model.name}"
+        name = f"{_conventions.OPERATION} {self._server['gen_ai.request.model']}"
         kind = SpanKind.INTERNAL if self._watch.model.rulebook.in_process else SpanKind.CLIENT
-        return traces.start_span(name, kind=kind, attributes=self._whom, start_time=self._began)
+        return traces.start_span(name, kind=kind, attributes=self._server, start_time=self._began)
+
+    def _end(self, span: Span, end: End, answered: Mapping[str, Any]) -> None:
+        try:
+            self._told(span, end, answered)
+        finally:
+            # The stream may have ended long before its caller left it.
+            span.end(self._began + int(end.seconds * 1e9))
 
     def _told(self, span: Span, end: End, answered: Mapping[str, Any]) -> None:
         if not span.is_recording():
             return
 
-        watch, call = self._watch, self._watch.prepared
+        watch, call, keys = self._watch, self._watch.prepared, self._watch.keys()
         span.set_attributes(answered)
         if call is not None:
-            span.set_attributes(_conventions.asked(call, streamed=watch.streamed))
+            span.set_attributes(keys.star(_conventions.request_attributes(call, streamed=watch.streamed)))
         if self._content:
-            span.set_attributes(_conventions.content(call, end.response, watch.keys()))
+            span.set_attributes(_conventions.content_attributes(watch.model, call, end.response, keys))
         if end.outcome == "failed":
             from opentelemetry.trace import StatusCode  # noqa: PLC0415
 
-            said = "" if end.error is None else self._message(end.error)
-            span.set_status(StatusCode.ERROR, said)
+            span.set_status(StatusCode.ERROR, "" if end.error is None else self._message(end.error))
 
     def _message(self, error: BaseException) -> str:
         return message(error, self._watch.keys(), () if self._content else self._watch.content())
@@ -98,14 +103,14 @@ class Spans:
             return
 
         model = {name: value for name, value in answered.items() if name == "gen_ai.response.model"}
-        whom = {**self._whom, **model}
+        whose = {**self._server, **model}
         context = None if self._span is None else within(self._span)
-        measures["gen_ai.client.operation.duration"].record(end.seconds, {**whom, **failed}, context)
+        measures["gen_ai.client.operation.duration"].record(end.seconds, {**whose, **failed}, context)
         if (first := answered.get("gen_ai.response.time_to_first_chunk")) is not None:
-            measures["gen_ai.client.operation.time_to_first_chunk"].record(first, whom, context)
+            measures["gen_ai.client.operation.time_to_first_chunk"].record(first, whose, context)
         for kind in ("input", "output"):
             if (tokens := answered.get(f"gen_ai.usage.{kind}_tokens")) is not None:
-                counted = {**whom, "gen_ai.token.type": kind}
+                counted = {**whose, "gen_ai.token.type": kind}
                 measures["gen_ai.client.token.usage"].record(tokens, counted, context)
 
 

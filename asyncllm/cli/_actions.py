@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 from anyio.to_thread import run_sync
 
-from asyncllm._checkpoint_file import read
+from asyncllm._checkpoints._file import read
 from asyncllm._llm import LLM
 from asyncllm._types import Adjustment, Prompt
 from asyncllm._vocabulary import ALIASES, PARAMETERS, unknown

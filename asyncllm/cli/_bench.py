@@ -23,9 +23,9 @@ from asyncllm.errors import InvalidParameter
 
 from ._bench_calls import Round, at_once, timed
 from ._bench_figures import Figures, figures, medians
-from ._model_options import Debug, Like, Policy, Setting, Strict, chosen, secrets
+from ._model_options import Debug, Like, Policy, Setting, Strict, chosen
 from ._options import with_parameters
-from ._outcomes import explained
+from ._outcomes import explained, keys_in
 
 ROUNDS = Parameter(Whole(low=1), "Ask as often as this.", "rounds")
 MAX_TOKENS = 64
@@ -78,7 +78,7 @@ def bench(
     Calls that run at a time begin at the same moment. "slowest" is by how much the slowest of them took
     longer than the quickest, and "fairness" Jain's index of their rates: 1 is as fair as can be.
     """
-    with explained(debug=debug, secrets=secrets(setting)):
+    with explained(debug=debug, keys=keys_in(setting)):
         plan = Plan(prompt=prompt, at_once=_numbers(concurrency), rounds=_number(ROUNDS, "--rounds", rounds))
         if given.get("max_tokens") is None:
             given["max_tokens"] = str(MAX_TOKENS)

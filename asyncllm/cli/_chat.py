@@ -16,9 +16,9 @@ from anyio.abc import TaskStatus
 
 from asyncllm._llm import LLM
 
-from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
+from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen
 from ._options import with_parameters
-from ._outcomes import explained
+from ._outcomes import explained, keys_in
 
 if TYPE_CHECKING:
     from ._conversation import Conversation
@@ -55,7 +55,7 @@ def chat(
 
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     lines = _lines(at_terminal=at_terminal)
-    explaining = partial(explained, debug=debug, secrets=secrets(setting))
+    explaining = partial(explained, debug=debug, keys=keys_in(setting))
     with explaining():
         llm = chosen(model, strict=strict, policy=policy, like=like, setting=setting, given=given)
         conversation = Conversation(llm, at_terminal=at_terminal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -12,7 +11,6 @@ from asyncllm._llm import LLM
 from asyncllm._registry import DEFAULT_MODEL
 
 from ._options import parameters, policies, settings
-from ._outcomes import secrets_in
 
 Model: TypeAlias = Annotated[
     str | None,
@@ -63,9 +61,3 @@ def chosen(
         **parameters(given),
         **settings(setting or []),
     )
-
-
-def secrets(setting: Sequence[str] | None) -> set[str]:
-    """Return the secrets among the settings, and in the environment."""
-    pairs = (text.partition("=") for text in setting or [])
-    return secrets_in({name: text.strip("\"'") for name, _, text in pairs}, os.environ)

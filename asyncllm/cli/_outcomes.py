@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import typer
 
-from asyncllm.errors import SHORTEST_SECRET, CheckpointError, ConfigurationError, LLMError, ProviderError
+from asyncllm._keys import NAMED, Keys, named
+from asyncllm.errors import CheckpointError, ConfigurationError, LLMError, ProviderError
 
-SECRET = ("key", "token", "secret", "password")
-"""How the names of secrets end, among the settings and in the environment."""
 LONGEST = 600
 """Letters of an error's message: some servers answer with a whole page."""
 
@@ -56,8 +54,8 @@ def exit_codes() -> list[str]:
 
 
 @contextmanager
-def explained(*, debug: bool = False, secrets: Iterable[str] = ()) -> Generator[None]:
-    """Turn what goes wrong within into a line on stderr, without *secrets*, and an exit code."""
+def explained(*, debug: bool, keys: Keys) -> Generator[None]:
+    """Turn what goes wrong within into a line on stderr, without *keys*, and an exit code."""
     try:
         yield
         sys.stdout.flush()
@@ -66,32 +64,32 @@ def explained(*, debug: bool = False, secrets: Iterable[str] = ()) -> Generator[
         if isinstance(error, BrokenPipeError):
             _let_go_of_stdout()
         elif isinstance(error, Exception):
-            _say(error, debug=debug, secrets=tuple(secrets))
+            _say(error, debug=debug, keys=keys)
         raise typer.Exit(outcome.code) from None
 
 
-def secrets_in(*sources: Mapping[str, Any]) -> set[str]:
-    """Return the values whose names say that they are secret."""
-    named = ((name, value) for source in sources for name, value in source.items())
-    secret = {str(value) for name, value in named if name.lower().endswith(SECRET)}
-    return {value for value in secret if len(value) >= SHORTEST_SECRET}
+def keys_in(setting: Sequence[str] | None = None) -> Keys:
+    """Return the keys among the settings, as given in ``name=value``, and in the environment."""
+    pairs = (text.partition("=") for text in setting or [])
+    own = [text.strip("\"'") for name, _, text in pairs if name.lower().endswith(NAMED)]
+    return Keys([*own, *named(os.environ)])
 
 
-def _say(error: Exception, *, debug: bool, secrets: Iterable[str]) -> None:
+def _say(error: Exception, *, debug: bool, keys: Keys) -> None:
     from ._print import note
 
     if debug:
-        sys.stderr.write(_without(secrets, "".join(traceback.format_exception(error))))
-    note("error", _line(error, secrets), style="bold red")
+        sys.stderr.write(keys.star("".join(traceback.format_exception(error))))
+    note("error", _line(error, keys), style="bold red")
 
 
-def _line(error: Exception, secrets: Iterable[str]) -> str:
-    """Return *error* in one line, without *secrets* and what could drive the terminal."""
-    told = _without(secrets, str(error)).split()
+def _line(error: Exception, keys: Keys) -> str:
+    """Return *error* in one line, without *keys* and what could drive the terminal."""
+    told = keys.star(str(error)).split()
     kind = "" if isinstance(error, ConfigurationError) else f"{type(error).__name__}: "
     text = "".join(letter for letter in " ".join(told) if letter.isprintable())
     text = text if len(text) <= LONGEST else text[:LONGEST] + "…"
-    return kind + text + "".join(f" ({detail})" for detail in _details(error))
+    return kind + text + "".join(f" ({keys.star(detail)})" for detail in _details(error))
 
 
 def _details(error: Exception) -> Iterator[str]:
@@ -101,12 +99,6 @@ def _details(error: Exception) -> Iterator[str]:
         yield f"asks to wait {error.retry_after:.0f} s"
     if isinstance(error, ProviderError) and error.request_id is not None:
         yield f"request {error.request_id}"
-
-
-def _without(secrets: Iterable[str], text: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 def _let_go_of_stdout() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._outcomes import explained, secrets_in
+from ._outcomes import explained, keys_in
 
 if TYPE_CHECKING:
     from ._columns import Tried
@@ -44,7 +43,7 @@ def params(
     from . import _columns, _print
     from ._options import settings
 
-    with explained(debug=debug, secrets=secrets_in(os.environ)):
+    with explained(debug=debug, keys=keys_in(setting)):
         providers = [name for name in names or [] if name in available()]
         models = [
             _columns.of_model(name, settings(setting or [])) for name in names or [] if name not in providers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._outcomes import explained
+from ._outcomes import explained, keys_in
 
 if TYPE_CHECKING:
     from ._installed import Installed
@@ -32,7 +32,7 @@ def providers(
     from . import _print
     from ._installed import installed
 
-    with explained(debug=debug):
+    with explained(debug=debug, keys=keys_in()):
         plugins = installed(check=check)
         if as_json:
             listed = [{**asdict(plugin), "ready": not plugin.problems} for plugin in plugins]

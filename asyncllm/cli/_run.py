@@ -14,9 +14,9 @@ from asyncllm.errors import InvalidTask
 
 from . import _answers
 from ._control_characters import shown
-from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen, secrets
+from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen
 from ._options import with_parameters
-from ._outcomes import explained
+from ._outcomes import explained, keys_in
 
 
 @with_parameters
@@ -39,7 +39,7 @@ def run(
     **given: Any,
 ) -> None:
     """Ask a model and print its answer as it comes."""
-    with explained(debug=debug, secrets=secrets(setting)):
+    with explained(debug=debug, keys=keys_in(setting)):
         llm = chosen(model, strict=strict, policy=policy, like=like, setting=setting, given=given)
         if plan:
             planned = llm.plan(_task(prompt))

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import httpx2
 
+from asyncllm._keys import in_headers
 from asyncllm._types import Response
 from asyncllm.errors import ProviderError
 from asyncllm.provider import Delta, Provider, Request, Wire, in_one_piece
@@ -77,6 +78,8 @@ class HTTPProvider(Provider):
     """The environment's variable that holds the key."""
     url_variable: ClassVar[str]
     """The environment's variable that holds the server's address."""
+    default_url: ClassVar[str | None] = None
+    """The server's address where none is given, if the vendor has one: what calls are told of by."""
     id_header: ClassVar[str] = "x-request-id"
     """The header that holds an answer's id; a client of one's own reads it from errors."""
 
@@ -182,7 +185,8 @@ class HTTPProvider(Provider):
         return {} if self._pool is None else gauges(self._pool)
 
     def secrets(self) -> Iterable[str]:
-        return [secret for secret in (self._sent_key, *self.headers.values()) if secret]
+        key = [self._sent_key] if self._sent_key else []
+        return [*key, *in_headers(self.headers)]
 
     @asynccontextmanager
     async def _asked(

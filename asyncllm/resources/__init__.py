@@ -11,8 +11,16 @@ What ``llm.track_resource_utilization()`` returns: what a process and its machin
 from ._gpus import GPU
 from ._machine import Process, System
 from ._method import Resources
-from ._report import Report
-from ._tracked import Tracked
+from ._report import UtilizationReport
+from ._tracker import UtilizationTracker
 from ._utilization import Utilization
 
-__all__ = ["GPU", "Process", "Report", "Resources", "System", "Tracked", "Utilization"]
+__all__ = [
+    "GPU",
+    "Process",
+    "Resources",
+    "System",
+    "Utilization",
+    "UtilizationReport",
+    "UtilizationTracker",
+]

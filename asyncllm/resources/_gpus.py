@@ -79,7 +79,9 @@ class _Device:
 
     def __init__(self, library: NVML, index: int) -> None:
         self._library = library
-        self._handle = library.nvmlDeviceGetHandleByIndex(index)
+        self._handle: Any = index
+        # One that is lost has no handle, and the others stay what they are.
+        self._handle = self._told(library.nvmlDeviceGetHandleByIndex)
         self._name = self._told(library.nvmlDeviceGetName) or f"GPU {index}"
 
     def now(self) -> GPU:
@@ -108,6 +110,8 @@ class _Device:
 
     def _told(self, ask: Callable[[Any], T]) -> T | None:
         """Return the answer; None where this device, or its driver, has none."""
+        if self._handle is None:
+            return None
         try:
             return ask(self._handle)
         except self._library.NVMLError:

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ._processor import Busy, Look, Watch
+from ._processor import Busy, Look, Meter
+from ._sampler import samplers
 
 if TYPE_CHECKING:
     import psutil
@@ -25,7 +26,7 @@ class Process:
     memory: float
     """Bytes of memory that it occupies (its resident set)."""
     threads: float
-    """How many threads it has."""
+    """How many threads it has, but for those that look at all this."""
     handles: float
     """How many file descriptors it has open; on Windows, handles."""
 
@@ -51,18 +52,18 @@ class System:
         return self.memory_total - self.memory
 
 
-def machine(watch: Watch, now: Look) -> tuple[Process, System]:
-    """Return what process and system take at the moment; *watch* says since when the CPU counts."""
+def machine(meter: Meter, now: Look) -> tuple[Process, System]:
+    """Return what process and system take at the moment; *meter* says since when the CPU counts."""
     import psutil  # noqa: PLC0415  takes a tenth of a second, and few need it
 
-    busy = watch.busy(now)
+    busy = meter.busy(now)
     own, memory = psutil.Process(), psutil.virtual_memory()
     with own.oneshot():
         process = Process(
             cpu=busy.own,
             cpu_over=busy.own_over,
             memory=own.memory_info().rss,
-            threads=own.num_threads(),
+            threads=own.num_threads() - samplers(),
             handles=_handles(own),
         )
     system = System(
@@ -89,12 +90,12 @@ def with_cpu(process: Process, system: System, busy: Busy) -> tuple[Process, Sys
     )
 
 
-def since_last_report() -> Watch:
-    """Return the watch that all reports of this process share."""
-    return _watch(os.getpid())
+def since_last_report() -> Meter:
+    """Return the meter that all reports of this process share."""
+    return _meter(os.getpid())
 
 
 @functools.cache
-def _watch(process: int) -> Watch:  # noqa: ARG001  what it is cached by
+def _meter(process: int) -> Meter:  # noqa: ARG001  what it is cached by
     # By the process: a forked child's time begins with itself.
-    return Watch(Look.at_start())
+    return Meter(Look.at_start())

@@ -8,7 +8,7 @@ from asyncllm._kinds import Number
 from asyncllm._model import Model
 from asyncllm._vocabulary import Parameter
 
-from ._report import Report
+from ._report import UtilizationReport
 
 INTERVAL = Parameter(Number(low=0.01, high=3600), "Look again after this long.", "seconds")
 
@@ -18,7 +18,7 @@ class Resources:
 
     _model: Model
 
-    def track_resource_utilization(self, *, interval: float = 0.25) -> Report:
+    def track_resource_utilization(self, *, interval: float = 0.25) -> UtilizationReport:
         """
         Return what this process and the machine use now, and what this LLM holds open; or watch a block.
 
@@ -44,7 +44,7 @@ class Resources:
         Raises:
             InvalidParameter: *interval* is out of its range.
         """
-        return Report(self._gauges, INTERVAL.check("interval", interval))
+        return UtilizationReport(self._gauges, INTERVAL.check("interval", interval))
 
     def _gauges(self) -> dict[str, float]:
         """Add up what the open providers tell, with what several of them share only once."""

@@ -76,7 +76,7 @@ class Busy:
         )
 
 
-class Watch:
+class Meter:
     """
     Tells, each time that it is asked, how busy the processor was since the last time.
 

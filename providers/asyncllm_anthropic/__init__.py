@@ -99,6 +99,7 @@ class AnthropicProvider(http.HTTPProvider):
 
     key_variable = "ANTHROPIC_API_KEY"
     url_variable = "ANTHROPIC_BASE_URL"
+    default_url = "https://api.anthropic.com"
     id_header = "request-id"
 
     def __init__(

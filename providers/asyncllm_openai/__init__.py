@@ -113,6 +113,7 @@ class OpenAIProvider(http.HTTPProvider):
 
     key_variable = "OPENAI_API_KEY"
     url_variable = "OPENAI_BASE_URL"
+    default_url = "https://api.openai.com/v1"
 
     def __init__(
         self,

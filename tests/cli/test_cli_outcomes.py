@@ -66,6 +66,15 @@ def test_a_bug_shows_no_key_and_its_traceback_only_on_request(invoke, debug):
     assert ("Traceback" in result.stderr) == bool(debug)
 
 
+def test_a_key_that_begins_another_leaves_nothing_of_it(invoke):
+    environment = {"A_TOKEN": "sk-environ", "ECHO_API_KEY": "sk-environ-0123456789", "B_KEY": "broke"}
+    result = invoke(
+        "run", "hi", "-m", "echo-bug", "--setting", "api_key=sk-setting-0123456789", env=environment
+    )
+
+    assert "*** and *** broke it" in result.stderr
+
+
 def test_the_environment_can_ask_for_the_traceback(invoke):
     result = invoke("run", "hi", "-m", "echo-refused", env={"ASYNCLLM_DEBUG": "1"})
 

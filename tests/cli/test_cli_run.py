@@ -41,7 +41,7 @@ def test_json_is_the_whole_response(invoke):
 
     response = json.loads(result.stdout)
     timing = response.pop("timing")
-    assert timing.keys() == {"total", "first_token"}
+    assert timing.keys() == {"total", "first_token", "held", "queued"}
     assert response.pop("usage")["output_tokens"] == 3
     (adjustment,) = response.pop("adjustments")
     assert (adjustment["verdict"], adjustment["asked"], adjustment["sent"]) == ("clamped", 1.5, 1)

@@ -7,13 +7,14 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from asyncllm import LLM, CheckpointError, InvalidParameter, Message
-from asyncllm import _checkpoint_file as files
+from asyncllm import LLM, CheckpointError, InvalidParameter, Message, Metrics
+from asyncllm._checkpoints import _file as files
 from asyncllm.rules import Native, Unsupported
 from asyncllm.testing import FakeProvider
 
@@ -60,6 +61,11 @@ def changed(path, **fields):
     document = json.loads(path.read_bytes())
     document["content"] |= fields
     return sealed(path, document)
+
+
+def measured(path, **figures):
+    """Return *path* with other figures in its metrics."""
+    return changed(path, metrics=json.loads(path.read_bytes())["content"]["metrics"] | figures)
 
 
 def sealed(path, document):
@@ -222,9 +228,58 @@ def test_the_metrics_are_saved_and_shown_again(tmp_path):
 
     restored = llm.load_checkpoint(llm.save_checkpoint(tmp_path))
 
-    assert (restored.metrics["calls"], restored.metrics["retries"]) == (1, 0)
-    assert restored.metrics["usage"]["output_tokens"] == 1
+    assert restored.metrics == llm.metrics()
+    assert (restored.metrics.calls, restored.metrics.usage.output_tokens) == (1, 1)
+    assert restored.metrics.bill == llm.metrics().bill != Metrics().bill
 
+
+def test_creative_mode_goes_off_again_after_a_checkpoint(tmp_path):
+    llm = made(temperature=0.1, top_k=5).toggle_creative_mode(enable=True)
+    llm.top_p = 0.5
+    other = made().toggle_creative_mode(enable=True)
+    other.load_checkpoint(llm.save_checkpoint(tmp_path))
+
+    assert other.creative_mode
+    assert other.parameters == llm.parameters
+    other.toggle_creative_mode(enable=False)
+    assert other.parameters == {"temperature": 0.1, "top_k": 5, "top_p": 0.5}
+
+    other.toggle_creative_mode(enable=True)
+    other.load_checkpoint(made(seed=7).save_checkpoint(tmp_path))
+    assert not other.creative_mode
+    assert other.toggle_creative_mode(enable=False).parameters == {"seed": 7}
+
+
+def test_a_key_that_is_one_of_our_words_damages_nothing(tmp_path):
+    llm = Wired("m", provider=Keyed, api_key="user", role="user", history=[Message("user", "a user")])
+    llm.load_checkpoint(llm.save_checkpoint(tmp_path))
+
+    assert (llm.role, llm.history) == ("user", [Message("user", "a ***")])
+
+
+def abandoned(folder, name, *, age):
+    path = folder / name
+    path.touch()
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_a_save_removes_what_killed_programs_left_and_nothing_else(tmp_path):
+    name = ".checkpoint-20260101T000000.000000Z-{}.json.tmp"
+    old = abandoned(tmp_path, name.format("0123abcd"), age=3700)
+    kept = {
+        abandoned(tmp_path, name.format("4567abcd"), age=60),
+        abandoned(tmp_path, ".checkpoint-of-mine.json.tmp", age=3700),
+        made().save_checkpoint(tmp_path / "another").parent,
+    }
+    (tmp_path / name.format("89ababcd")).mkdir()
+    path = made().save_checkpoint(tmp_path)
+
+    assert not old.exists()
+    assert set(tmp_path.iterdir()) == {*kept, path, tmp_path / name.format("89ababcd")}
+
+
+SPREAD = {"count": 0, "total": 0.0, "most": 0.0, "classes": []}
 
 DAMAGES = {
     "no file": lambda path: path.unlink(),
@@ -255,6 +310,18 @@ DAMAGES = {
     "a turn of no text": lambda path: changed(path, history=[{"role": "user", "content": None}]),
     "a turn with more": lambda path: changed(path, history=[{"role": "user", "content": "x", "y": 1}]),
     "half a character": lambda path: changed(path, history=[{"role": "user", "content": "\ud83d"}]),
+    "no metrics at all": lambda path: changed(path, metrics=[]),
+    "metrics of nothing": lambda path: changed(path, metrics={}),
+    "fewer calls than none": lambda path: measured(path, calls=-1),
+    "a call that is True": lambda path: measured(path, errors=True),
+    "a bill that is none": lambda path: measured(path, bill=[{"seller": "x"}]),
+    "times of nothing": lambda path: measured(path, times={**SPREAD, "count": 1}),
+    "times that are none": lambda path: measured(path, times={**SPREAD, "total": "1"}),
+    "times beyond all": lambda path: measured(path, times={**SPREAD, "count": 1, "classes": [[10**6, 1]]}),
+    "another figure": lambda path: measured(path, happiness=1),
+    "a creative mode of no kind": lambda path: changed(path, before_creative=[]),
+    "a creative mode of more": lambda path: changed(path, before_creative={"seed": 1}),
+    "a creative mode out of range": lambda path: changed(path, before_creative={"temperature": 3}),
     "a turn that is a text": lambda path: changed(path, history=["x"]),
 }
 

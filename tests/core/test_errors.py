@@ -199,6 +199,28 @@ def test_a_secret_is_starred_and_the_rest_of_the_message_stays():
     assert str(of(raised(in_the_message), [KEY])) == "Incorrect API key provided: ***."
 
 
+def test_a_secret_is_starred_in_all_that_an_error_knows_and_in_its_pickle():
+    raised_here = SDKError("no", status_code=401, code=f"for {KEY}", request_id=KEY)
+    error = of(raised_here, [KEY])
+
+    assert (str(error), error.code, error.request_id, error.status) == ("no", "for ***", "***", 401)
+    assert error.__cause__ is None
+    assert KEY.encode() not in pickle.dumps(error)
+
+    noted = AuthenticationFailed("no", request_id="req_1")
+    noted.add_note(f"with {KEY}")
+    error = of(noted, [KEY])
+    assert (error.request_id, error.__notes__) == ("req_1", ["with ***"])
+
+
+def test_a_header_is_a_secret_and_so_is_the_key_in_it():
+    assert str(of(raised(in_the_message), [f"Bearer {KEY}"])) == "Incorrect API key provided: ***."
+
+
+def test_a_secret_that_begins_another_leaves_nothing_of_it():
+    assert str(of(raised(in_the_message), [KEY[:8], KEY])) == "Incorrect API key provided: ***."
+
+
 @pytest.mark.parametrize("secrets", [[], [""], ["e"]])
 def test_what_is_no_secret_leaves_the_message_alone(secrets):
     error = of(raised(in_the_message), secrets)

@@ -258,7 +258,7 @@ def test_the_level_says_how_much_is_written(path, tmp_path):
 def test_log_event_writes_a_line_of_ones_own_and_takes_no_field_for_its_own(path):
     llm = logged(path)
     llm.log_event(
-        "100% done %s", epoch=3, loss=0.25, where=Path("a"), event="x", message="y", model="z", odd={1}
+        "100% done %s", epoch=3, loss=0.25, where=Path("a"), event="x", self="y", model="z", odd={1}
     )
     [line] = lines(path)
 
@@ -269,7 +269,17 @@ def test_log_event_writes_a_line_of_ones_own_and_takes_no_field_for_its_own(path
         "m",
     )
     assert (line["epoch"], line["loss"], line["where"], line["odd"]) == (3, 0.25, "a", [1])
-    assert (line["event_"], line["message"], line["model_"]) == ("x", "y", "z")
+    assert (line["event_"], line["self_"], line["model_"]) == ("x", "y", "z")
+
+
+@pytest.mark.parametrize("message", [None, 7, b"x", ["x"]])
+def test_a_message_is_a_text(path, message):
+    llm = logged(path)
+    with pytest.raises(InvalidParameter, match="message takes a text"):
+        llm.log_event(message)
+    llm.log_event(message="by its name")
+
+    assert events(path) == ["by its name"]
 
 
 def test_what_json_cannot_say_is_said_as_a_text(path):
@@ -412,6 +422,31 @@ def test_a_file_that_is_full_is_moved_away_and_the_oldest_goes(path, tmp_path):
     assert kept == list(range(50 - len(kept), 50))
 
 
+def test_an_llm_keeps_its_id_however_often_its_log_is_enabled(path, tmp_path):
+    llm = logged(path)
+    llm.log_event("first")
+    llm.enable_logging(path).log_event("again")
+    copy.copy(llm).enable_logging(path).log_event("a copy")
+    logged(path).log_event("another")
+    ids = [line["llm"] for line in lines(path)]
+
+    assert len(set(ids[:3])) == 1
+    assert ids[3] != ids[0]
+
+
+def test_the_only_user_of_a_file_may_have_it_rotate_otherwise(path):
+    llm = logged(path)
+    llm.log_event("before")
+    llm.enable_logging(path, max_bytes=2000).log_event("after")
+    twin = copy.copy(llm)
+    with pytest.raises(ConfigurationError, match="max_bytes=2000"):
+        llm.enable_logging(path)
+    llm.log_event("goes on")
+    twin.log_event("so does the copy")
+
+    assert events(path) == ["before", "after", "goes on", "so does the copy"]
+
+
 def test_two_llms_agree_on_how_their_file_rotates(path):
     first = logged(path, max_bytes=2000)
     with pytest.raises(ConfigurationError, match="max_bytes=2000"):
@@ -546,6 +581,44 @@ async def test_no_key_is_in_any_line(path, monkeypatch):
     assert "***" in text
 
 
+def test_a_key_that_the_llm_or_a_copy_had_once_stays_one(path, tmp_path):
+    llm = LLM("openai:gpt-4.1", api_key=KEY).enable_logging(path)
+    llm.set_model_name("anthropic:claude-sonnet-4-6", api_key="another-secret-key").log_event(KEY)
+    copy.copy(llm).set_model_name("openai:gpt-5.2", api_key="of-the-copy").log_event(KEY)
+    llm.enable_logging(tmp_path / "other.log").log_event(f"{KEY} of-the-copy")
+    llm.history = [Message("user", f"My key is {KEY}.")]
+    saved = llm.save_checkpoint(tmp_path / "checkpoints")
+
+    assert events(path) == ["***", "***"]
+    assert events(tmp_path / "other.log") == ["*** ***"]
+    assert "My key is ***." in saved.read_text()
+    assert KEY not in saved.read_text()
+    llm.history = []
+    assert KEY.encode() not in pickle.dumps(llm)
+
+
+def test_a_key_that_is_a_word_breaks_no_line_and_no_checkpoint(path, tmp_path):
+    llm = LLM("m", provider=Keyed, api_key="assistant", headers={"x-by": "seconds", "x-a": "message"})
+    llm.enable_logging(path, log_content=True)
+    llm.history = [Message("user", "x"), Message("assistant", "your assistant")]
+    llm.run(llm.history)
+    restored = llm.load_checkpoint(llm.save_checkpoint(tmp_path))
+
+    assert [each.role for each in llm.history] == ["user", "assistant"]
+    assert restored.turns == 2
+    assert {"seconds", "messages"} <= lines(path)[0].keys()
+    assert lines(path)[0]["messages"][1]["content"] == "your ***"
+
+
+@pytest.mark.parametrize("name", ["SOME_API_KEY", "GITHUB_TOKEN", "db_password", "CLIENT_SECRET"])
+def test_what_the_environment_calls_a_key_is_one(path, monkeypatch, name):
+    monkeypatch.setenv(name, "0a1b2c")
+    monkeypatch.setenv("A_" + name, "true")
+    logged(path).log_event("it is true: 0a1b2c")
+
+    assert events(path) == ["it is true: ***"]
+
+
 def test_a_prompt_with_a_key_in_it_is_no_less_a_prompt(path, monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", KEY)
     prompt = f"keep {KEY} to yourself"
@@ -616,8 +689,11 @@ def test_a_class_that_answers_by_itself_logs_what_it_likes(path, caplog):
     assert "asked greeting='hello'" in caplog.text
 
     assert own.enable_logging(path).run("x") == "hello"
+    own.run("x")
     own.disable_logging().run("x")
-    assert [(line["event"], line["greeting"]) for line in lines(path)] == [("asked", "hello")]
+    assert [(line["event"], line["greeting"]) for line in lines(path)] == [("asked", "hello")] * 2
+    assert len({line["llm"] for line in lines(path)}) == 1
+    assert "model" not in lines(path)[0]
 
 
 def test_concurrent_calls_in_several_loops_keep_their_lines_apart(path):

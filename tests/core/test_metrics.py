@@ -1,19 +1,32 @@
 """Metrics: what calls took, without the model being asked once more."""
 
 import copy
+import json
 import pickle
 import sys
 import threading
+from dataclasses import fields, replace
 from decimal import Decimal
 from types import SimpleNamespace
 
 import anyio
 import pytest
 
-from asyncllm import LLM, Choice, ConfigurationError, Count, InvalidTask, RateLimited, Response, Timing, Usage
-from asyncllm._collector import Collector, CountedRetry
-from asyncllm._metrics import Metrics
-from asyncllm._retry import Retry
+from asyncllm import (
+    LLM,
+    Choice,
+    ConfigurationError,
+    Count,
+    InvalidTask,
+    Rate,
+    RateLimited,
+    Response,
+    Timing,
+    Usage,
+)
+from asyncllm._collector import Collector
+from asyncllm._metrics import READERS, SUMS, Metrics
+from asyncllm._retry import CountedRetry, Retry
 from asyncllm._spread import Spread
 from asyncllm.provider import Provider
 from asyncllm.testing import FakeProvider
@@ -59,6 +72,7 @@ async def test_metrics_tell_of_calls_that_were_made_and_make_none():
     reply = await llm.agenerate("a b")
     first = llm.metrics()
     assert llm.get_generation_time() == reply.timing.total
+    assert llm._tokens_per_second() == first.tokens_per_second == 3 / reply.timing.total
     async with llm.astream("c") as stream:
         assert [piece async for piece in stream]
     metrics = llm.metrics()
@@ -66,9 +80,8 @@ async def test_metrics_tell_of_calls_that_were_made_and_make_none():
     assert first.calls == 1  # A snapshot does not change.
     assert (metrics.calls, metrics.errors, metrics.cancelled, metrics.retries) == (2, 0, 0, 0)
     assert metrics.usage == Usage(input_tokens=3, output_tokens=6)
-    assert metrics.generation_time == reply.timing.total + stream.response.timing.total
+    assert metrics.generation_time == reply.timing.waited + stream.response.timing.waited
     assert metrics.first_tokens.count == 2
-    assert llm._tokens_per_second() == metrics.tokens_per_second == 6 / metrics.generation_time
     assert len(fake.requests) == 2
 
 
@@ -127,6 +140,60 @@ def test_rates_are_taken_only_where_the_times_tell_them():
     assert Metrics.of(response(timing=(3.0, 2.9999))).decode.per_second is None  # It came in one piece.
 
 
+@pytest.mark.anyio
+async def test_who_reads_a_stream_slowly_is_not_taken_for_a_slow_model():
+    llm = wired(FakeProvider(reply="a b c d e"))
+    async with llm.astream("x") as stream:
+        async for _ in stream:
+            await anyio.sleep(0.02)
+    timing = stream.response.timing
+
+    assert timing.held >= 0.1  # Five pieces.
+    assert timing.waited == timing.total - timing.held < timing.total
+    assert llm.get_generation_time() == llm.metrics().generation_time == timing.waited
+    # How fast it would have been read by another, nobody knows.
+    assert llm.metrics().speed.per_second is llm.metrics().decode.per_second is None
+    assert stream.response.tokens_per_second is None
+
+
+def test_a_reader_who_hardly_holds_a_stream_changes_no_rate():
+    held = replace(response(), timing=Timing(total=3.0, first_token=1.0, held=0.1))
+    slow = replace(response(), timing=Timing(total=3.0, first_token=1.0, held=0.25))
+
+    assert Metrics.of(held).decode.per_second == held.tokens_per_second == pytest.approx(10 / 1.9)
+    assert Metrics.of(held).speed.per_second == pytest.approx(11 / 2.9)
+    assert Metrics.of(slow).decode.per_second is slow.tokens_per_second is None
+    assert Metrics.of(slow).speed.per_second == pytest.approx(11 / 2.75)
+    assert Metrics.of(slow).times.total == 2.75
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_is_left_tells_how_long_it_was_held():
+    async with wired(FakeProvider(reply="a b c")).astream("x") as stream:
+        await anext(stream)
+        await anyio.sleep(0.02)
+        assert stream.response.timing.held >= 0.02
+    assert stream.response.timing.held >= 0.02
+
+
+def test_how_long_calls_waited_for_their_turn_is_shown_where_it_is_known():
+    waited = Metrics.of(replace(response(), timing=Timing(total=3.0, queued=0.5)))
+
+    assert (waited.waits.count, waited.waits.total) == (1, 0.5)
+    assert "\nwaited       mean 0.5 s" in str(waited)
+    assert "waited" not in str(Metrics.of(response()))
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "error"])
+def test_what_an_answer_that_broke_off_took_is_counted_or_flagged(reason, price_list):
+    known, unknown = Metrics.of(response(reason=reason)), Metrics.of(response(reason=reason, usage=None))
+
+    assert (known.calls, known.usage.input_tokens, known.uncounted) == (0, 100, 0)
+    assert (unknown.calls, unknown.uncounted) == (0, 1)
+    assert str((known + unknown).cost()) == "$1.11 for 1 of 2 calls"
+    assert "not counted for 1 of the calls" in str(unknown)
+
+
 def test_answers_without_usage_are_counted_and_their_tokens_are_not_made_up():
     metrics = Metrics.of(response(usage=None)) + Metrics.of(response())
 
@@ -152,6 +219,37 @@ def test_metrics_of_two_add_up_as_if_they_were_of_one():
     assert left + right == sum(parts, Metrics())
     assert (left + right).times.total == 36
     assert pickle.loads(pickle.dumps(left + right)) == left + right
+
+
+def test_metrics_go_through_json_and_back():
+    metrics = sum(
+        [
+            Metrics.of(replace(response(model=model), timing=Timing(total=2.0, first_token=0.5, queued=0.1)))
+            for model in ("a", "b", "b")
+        ],
+        Metrics(retries=2, estimate=Rate(tokens=3, seconds=0.5)),
+    )
+
+    assert Metrics.from_dict(json.loads(json.dumps(metrics.as_dict()))) == metrics
+    assert Metrics.from_dict(Metrics().as_dict()) == Metrics()
+
+
+def test_each_figure_is_added_up_and_read_back():
+    names = {each.name for each in fields(Metrics)}
+
+    assert SUMS.keys() == READERS.keys() == Metrics().as_dict().keys() == names
+
+
+def test_the_total_of_many_is_their_sum():
+    parts = [Metrics.of(response(timing=(number, 1.0), model=f"m{number % 3}")) for number in range(1, 30)]
+    collector = Collector()
+    for part in parts * 20:
+        collector.add(part)
+    collector.retried()
+
+    assert Metrics.total([]) == Metrics()
+    assert collector.snapshot() == Metrics.total([*parts * 20, Metrics(retries=1)])
+    assert collector.snapshot() is collector.snapshot()
 
 
 def test_quantiles_are_right_within_two_per_cent_in_bounded_memory():

@@ -13,13 +13,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import anyio
+import psutil
 import pytest
 
 from asyncllm import LLM, BaseLLM, InvalidParameter
 from asyncllm.resources._gpus import GPU, GPUs, gpus
-from asyncllm.resources._machine import Process, System
-from asyncllm.resources._processor import Busy, Look, Watch
+from asyncllm.resources._machine import Process, System, machine
+from asyncllm.resources._processor import Busy, Look, Meter
 from asyncllm.resources._sampled import Samples
+from asyncllm.resources._sampler import Sampler
 from asyncllm.resources._utilization import Utilization
 from asyncllm.testing import FakeProvider
 
@@ -68,6 +70,41 @@ def test_a_report_tells_of_the_process_and_the_machine(llm):
     assert report.gauges == {}
 
 
+def test_the_threads_that_look_are_none_of_what_is_reported():
+    threads, ended = psutil.Process().num_threads(), threading.Event()
+    looking = [Sampler(ended.wait, "look") for _ in range(3)]
+    for thread in looking:
+        thread.start()
+    now = Look.now()
+    process, _ = machine(Meter(now), now)
+    ended.set()
+
+    assert process.threads == threads
+
+
+def test_a_block_is_no_report_since_which_the_next_one_counts(llm):
+    llm.track_resource_utilization().as_dict()
+    began = time.perf_counter()
+    work(0.1)
+    with llm.track_resource_utilization() as usage:
+        work(0.1)
+    unread = llm.track_resource_utilization()
+    report = llm.track_resource_utilization()
+
+    assert report.process.cpu_over >= usage.seconds + 0.1
+    assert report.process.cpu_over <= time.perf_counter() - began + 1
+    assert unread.process.memory > 0
+
+
+def test_a_report_that_watched_a_block_can_still_be_read(llm):
+    report = llm.track_resource_utilization()
+    with report as usage:
+        pass
+
+    assert report.process.memory > MEGABYTE
+    assert usage.samples >= 2
+
+
 def test_a_report_is_a_table_and_what_json_can_hold(llm):
     report = llm.track_resource_utilization()
     names = [line.partition("  ")[0] for line in str(report).splitlines()]
@@ -113,9 +150,9 @@ def test_later_reports_have_the_cpu_since_the_one_before(llm):
 
 def test_who_asks_again_at_once_hears_of_a_while_all_the_same():
     look = Look(at=0, own=0, busy=0, total=0, cores=2)
-    watch = Watch(look)
-    first = watch.busy(Look(at=10, own=5, busy=10, total=20, cores=2))
-    again = watch.busy(Look(at=10.001, own=5, busy=10, total=20, cores=2))
+    meter = Meter(look)
+    first = meter.busy(Look(at=10, own=5, busy=10, total=20, cores=2))
+    again = meter.busy(Look(at=10.001, own=5, busy=10, total=20, cores=2))
 
     assert first == Busy(own=50, own_over=10, system=50, system_over=10)
     assert again.own == pytest.approx(50, abs=0.1)
@@ -371,8 +408,9 @@ class MadeUpNVML:
 
     NVMLError = NoDriver
 
-    def __init__(self, *, has_driver=True):
+    def __init__(self, *, has_driver=True, lost=()):
         self.has_driver = has_driver
+        self.lost = lost
         self.begun = 0
 
     def nvmlInit(self):  # noqa: N802
@@ -384,6 +422,8 @@ class MadeUpNVML:
         return 2
 
     def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        if index in self.lost:
+            raise NoDriver
         return index
 
     def nvmlDeviceGetName(self, handle):  # noqa: N802
@@ -413,6 +453,14 @@ def test_gpus_are_told_as_far_as_their_driver_tells():
         GPU(name="Made up 0", memory=30, memory_total=80, memory_own=20, load=55),
         GPU(name="Made up 1", memory=None, memory_total=None, memory_own=None, load=None),
     )
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_gpu_that_is_lost_takes_no_other_with_it(lost):
+    found = GPUs(MadeUpNVML(lost={lost})).now()
+
+    assert found[lost] == GPU(name=f"GPU {lost}", memory=None, memory_total=None, memory_own=None, load=None)
+    assert found[1 - lost].name == f"Made up {1 - lost}"
 
 
 def test_without_a_driver_there_are_none_and_nobody_looks_again():

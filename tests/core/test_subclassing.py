@@ -12,8 +12,19 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from asyncllm import LLM, BaseLLM, Message, UnknownModel, UnknownParameter, UnknownProvider
+from asyncllm import (
+    LLM,
+    BaseLLM,
+    Count,
+    InvalidTask,
+    Message,
+    Metrics,
+    UnknownModel,
+    UnknownParameter,
+    UnknownProvider,
+)
 from asyncllm._derive import PAIRS, THREADS
+from asyncllm._registry import find
 from asyncllm.testing import FakeProvider
 
 
@@ -193,6 +204,113 @@ def test_an_llm_that_overrides_neither_still_says_so_when_it_is_made():
         Kept("mine")
 
 
+@pytest.fixture
+def no_model(monkeypatch):
+    """Nobody may so much as look for a model."""
+    monkeypatch.setattr("asyncllm._nowhere.find", lambda *named: pytest.fail("a model was looked for"))
+
+
+def test_a_model_that_nobody_named_is_nobodys(no_model, kind, tmp_path):
+    llm = kind(temperature=0.5)
+    llm.chat("x")
+
+    assert llm.num_tokens("hello world") == Count(tokens=4, exact=False)
+    assert llm.time_to_first_token("x") > 0
+    assert (llm.model_name, repr(llm)) == ("", f"{kind.__name__}('', temperature=0.5)")
+    restored = llm.load_checkpoint(llm.save_checkpoint(tmp_path))
+    assert (restored.model_name, restored.refusal, restored.adjustments) == ("", None, ())
+    assert pickle.loads(pickle.dumps(llm)).run("x") == "X"
+    with llm.track_resource_utilization() as usage:
+        assert usage.peak.gauges == {}
+
+
+@pytest.mark.parametrize("name", ["mine", "no:where"])
+def test_a_model_that_is_nobodys_is_measured_as_far_as_it_can_be(kind, name):
+    llm = kind(model_name=name)
+
+    assert llm._num_tokens("hello world") == 4
+    assert not llm.num_tokens("hello world").exact
+    assert llm.time_to_first_token("x") > 0
+    llm.model_name = "another"
+    assert (llm.model_name, llm.run("x")) == ("another", "X")
+
+
+def test_one_that_asks_the_model_that_nobody_named_finds_it_then(monkeypatch):
+    monkeypatch.setenv("ASYNCLLM_MODEL", "m")
+    monkeypatch.setattr("asyncllm._nowhere.find", lambda name, provider: find(name or "m", FakeProvider))
+    llm = Inner()
+    assert llm.model_name == ""
+
+    assert llm.run("x") == "inner(ok)"
+    assert llm.model_name == "FakeProvider:m"
+    assert Inner().generate("x").text == "ok"
+    assert Inner().plan("x").model == "m"
+    with Inner().stream("x") as stream:
+        assert list(stream) == ["ok"]
+
+
+def test_what_a_class_answers_by_itself_is_measured(kind):
+    llm = kind()
+    llm.run("hello")
+    metrics = llm.metrics()
+
+    assert (metrics.calls, metrics.uncounted, metrics.times.count) == (1, 1, 1)
+    assert llm.get_generation_time() == metrics.generation_time > 0
+    assert llm._tokens_per_second() == metrics.estimate.per_second == 2 / metrics.generation_time
+    assert f"{metrics.estimate} estimated" in str(metrics)
+    llm.batch_run(["a", "b"])
+    llm("x")
+    anyio.run(llm.arun, "x")
+    assert llm.metrics().calls == 5
+
+
+@pytest.mark.parametrize("made", CHAINS, ids=lambda made: made.__name__)
+def test_a_call_that_reaches_the_model_counts_once(made):
+    llm = made("m", provider=FakeProvider)
+    llm.run("x")
+    anyio.run(llm.arun, "x")
+
+    assert (llm.metrics().calls, llm.metrics().uncounted, llm.metrics().usage.output_tokens) == (2, 0, 2)
+
+
+def test_a_call_within_a_call_of_ones_own_counts_once_and_that_of_another_apart():
+    other = Spoken()
+
+    class Asking(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            return task if len(task) > 3 else self.run(task + "!") + other.run(task)
+
+    llm = Asking()
+    llm.run("x")
+
+    assert (llm.metrics().calls, other.metrics().calls) == (1, 3)
+
+
+@pytest.mark.anyio
+async def test_what_fails_or_is_cancelled_by_itself_counts_as_that():
+    class Failing(BaseLLM):
+        async def arun(self, task, *args, **kwargs):
+            if task == "wait":
+                await anyio.sleep_forever()
+            raise {"bad": InvalidTask, "broken": KeyError}[task]
+
+    llm = Failing()
+    for task in ("bad", "broken"):
+        with pytest.raises((InvalidTask, KeyError)):
+            await llm.arun(task)
+    with anyio.move_on_after(0.01):
+        await llm.arun("wait")
+
+    assert llm.metrics() == Metrics(errors=1, cancelled=1)
+
+
+def test_a_coroutine_that_is_dropped_harms_nobody():
+    coroutine = Awaited().arun("x")
+    with pytest.raises(RuntimeError):  # There is no event loop.
+        coroutine.send(None)
+    coroutine.close()
+
+
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda llm: pickle.loads(pickle.dumps(llm))])
 def test_it_travels(kind, copied):
     llm = kind(model_name="mine", seed=3)
@@ -319,6 +437,38 @@ def test_an_overriding_run_may_be_written_without_calling_our_init():
     assert llm.batch_run(["a"]) == ["a!"]
     assert llm("b") == "b!"
     assert llm.history == []
+
+
+def test_all_of_it_works_in_a_class_that_never_calls_our_init(no_model, tmp_path):
+    class Careless(BaseLLM):
+        def __init__(self, model_name, temperature):
+            self.temperature = temperature
+            self.mark = "!"
+
+        def run(self, task, *args, **kwargs):
+            return task + self.mark
+
+    def made():
+        return Careless("mine", 0.5)
+
+    llm = made()
+    assert llm.metrics() == Metrics()
+    assert llm.get_generation_time() == llm._tokens_per_second() == 0
+    assert (llm.run("a"), llm.metrics().calls) == ("a!", 1)
+    assert made().load_checkpoint(llm.save_checkpoint(tmp_path)).parameters == {"temperature": 0.5}
+    assert made().track_resource_utilization().process.memory > 0
+    assert made().num_tokens("hello").exact is False
+    assert made().time_to_first_token("hello") > 0
+    assert made().set_seed(3).parameters == {"temperature": 0.5, "seed": 3}
+    assert made().toggle_creative_mode(enable=True).temperature == 1.2
+    assert made().model_name == ""
+    assert made().chat("b") == "b!"
+    assert made().generate_summary("b").endswith("!")
+    made().log_event("hello")
+    made().enable_logging(tmp_path / "log").disable_logging()
+    assert copy.copy(llm).run("a") == "a!"
+    assert repr(llm) == "Careless('', temperature=0.5)"
+    made().close()
 
 
 def test_an_answer_that_is_no_text_is_not_kept():

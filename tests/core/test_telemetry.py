@@ -15,12 +15,16 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
+from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
+from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import SpanKind, StatusCode
 
-from asyncllm import LLM, InvalidTask, RateLimited, RequestRejected, Retry, Unavailable
-from asyncllm.provider import Delta
+from asyncllm import LLM, InvalidTask, RateLimited, RequestRejected, Response, Retry, Unavailable
+from asyncllm._observers._conventions import SCHEMA
+from asyncllm.provider import Choice, Delta
 from asyncllm.rules import Native, Unsupported
-from asyncllm.testing import FakeProvider, ScriptedServer, openai_answer
+from asyncllm.testing import FakeProvider, Reply, ScriptedServer, anthropic_answer, openai_answer
 
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 QUICK = Retry(attempts=2, wait_initial=0)
@@ -90,7 +94,7 @@ async def test_an_answered_call_is_a_span_in_the_words_of_the_conventions(spans)
         "gen_ai.request.presence_penalty": 0.2,
         "gen_ai.request.stop_sequences": ("zzz",),
         "gen_ai.response.model": "m",
-        "gen_ai.response.id": "fake",
+        "asyncllm.request_id": "fake",
         "gen_ai.response.finish_reasons": ("stop",),
         "gen_ai.usage.input_tokens": 2,
         "gen_ai.usage.output_tokens": 3,
@@ -163,6 +167,7 @@ async def test_a_stream_that_breaks_is_left_or_is_cancelled_ends_its_span_so(spa
         "RequestRejected",
     )
     assert broken.attributes["gen_ai.response.finish_reasons"] == ("error",)
+    assert "gen_ai.response.finish_reasons" not in left.attributes
     assert [each.attributes["error.type"] for each in (left, cancelled)] == ["cancelled"] * 2
     assert [each.status.status_code for each in (left, cancelled)] == [StatusCode.UNSET] * 2
     assert (refused.status.status_code, refused.attributes["error.type"]) == (StatusCode.ERROR, "InvalidTask")
@@ -336,12 +341,10 @@ async def test_a_server_is_named_by_its_address(spans, points):
     ],
 )
 def test_the_provider_is_who_answers_at_the_address(address, provider):
-    from asyncllm._observers._conventions import whom
+    from asyncllm._observers._conventions import server_attributes
 
-    assert (
-        whom(LLM("openai:gpt-4.1", base_url=address, api_key="k" * 9)._model)["gen_ai.provider.name"]
-        == provider
-    )
+    model = LLM("openai:gpt-4.1", base_url=address, api_key="k" * 9)._model
+    assert server_attributes(model)["gen_ai.provider.name"] == provider
 
 
 def test_a_model_in_this_process_is_no_server(spans):
@@ -390,6 +393,87 @@ async def test_prompts_and_answers_are_in_a_span_only_where_that_is_asked_for(
 
 
 @pytest.mark.anyio
+async def test_no_key_is_in_a_span_or_a_metric(spans, points, monkeypatch):
+    key = "sk-a-very-secret-key"
+    monkeypatch.setenv("SOME_TOKEN", key)
+
+    class Echo(FakeProvider):
+        async def complete(self, request):
+            choices = (Choice(text="x", finish_reason="stop"),)
+            return Response(choices=choices, model=key, request_id=key, raw={"id": key})
+
+    await LLM(f"m-{key}", provider=Echo).agenerate("x", stop_token=[key])
+    [span] = spans()
+    [duration] = points()["gen_ai.client.operation.duration"].data.data_points
+
+    assert key not in span.to_json()
+    assert (span.name, span.attributes["gen_ai.response.model"]) == ("chat m-***", "***")
+    assert (span.attributes["gen_ai.response.id"], span.attributes["asyncllm.request_id"]) == ("***", "***")
+    assert span.attributes["gen_ai.request.stop_sequences"] == ("***",)
+    assert key not in str(dict(duration.attributes))
+
+
+@pytest.mark.anyio
+async def test_the_id_is_the_answers_own_and_what_the_support_asks_for_stands_beside_it(spans):
+    with ScriptedServer() as server:
+        server.reply(Reply(json=openai_answer("Hello!").json, headers={"x-request-id": "req_1"}))
+        llm = LLM("openai:gpt-4.1", base_url=server.url + "/v1", api_key="a-secret-key", dialect="openai")
+        response = await llm.agenerate("Hi", max_tokens=5)
+        await llm.aclose()
+    attributes = next(span.attributes for span in spans() if span.name == "chat gpt-4.1")
+
+    assert attributes["gen_ai.response.id"] == response.raw["id"]
+    assert attributes["asyncllm.request_id"] == "req_1"
+
+
+@pytest.mark.parametrize(
+    ("model", "address"),
+    [
+        ("openai:gpt-4.1", ("api.openai.com", 443)),
+        ("anthropic:claude-sonnet-4-6", ("api.anthropic.com", 443)),
+        ("ollama:qwen3", ("127.0.0.1", 11434)),
+    ],
+)
+def test_a_vendors_own_address_is_known(spans, monkeypatch, model, address):
+    for variable in ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "OLLAMA_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(InvalidTask):  # Nothing is sent.
+        LLM(model, api_key="sk-a-very-secret-key").run("")
+
+    assert (spans()[0].attributes["server.address"], spans()[0].attributes["server.port"]) == address
+
+
+@pytest.mark.anyio
+async def test_a_system_prompt_that_is_sent_apart_is_told_apart(spans, monkeypatch):
+    monkeypatch.setenv(CONTENT, "true")
+    with ScriptedServer() as server:
+        server.reply(anthropic_answer("Hello!"))
+        given = {"base_url": server.url, "api_key": "sk-a-very-secret-key", "system_prompt": "Be brief."}
+        llm = LLM("anthropic:claude-sonnet-4-6", **given)
+        await llm.arun("Hi", max_tokens=5)
+        await llm.aclose()
+    await made().arun("Hi", system_prompt="Be brief.")
+    apart, within = (span.attributes for span in spans() if span.name.startswith("chat "))
+
+    assert json.loads(apart["gen_ai.system_instructions"]) == [{"type": "text", "content": "Be brief."}]
+    assert [each["role"] for each in json.loads(apart["gen_ai.input.messages"])] == ["user"]
+    assert "gen_ai.system_instructions" not in within
+
+
+@pytest.mark.anyio
+async def test_the_release_of_the_conventions_is_told_and_has_every_attribute(spans, points):
+    async with made().astream("x", reasoning_effort="low", stop_token="zzz", seed=1, top_k=3) as stream:
+        assert [piece async for piece in stream]
+    [span] = spans()
+
+    assert span.instrumentation_scope.schema_url == SCHEMA == list(Schemas)[-1].value
+    known = {value for value in vars(gen_ai_attributes).values() if isinstance(value, str)}
+    assert {name for name in span.attributes if name.startswith("gen_ai.")} <= known
+    names = {value for value in vars(gen_ai_metrics).values() if isinstance(value, str)}
+    assert set(points()) <= names
+
+
+@pytest.mark.anyio
 async def test_where_the_application_takes_no_samples_the_call_is_as_ever(monkeypatch):
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(sampler=ALWAYS_OFF))
 
@@ -406,7 +490,7 @@ async def test_what_listens_and_fails_fails_no_call(tracing, caplog):
     caplog.set_level(logging.WARNING, logger="asyncllm")
 
     assert await made().arun("x") == "one two three"
-    assert "observer_failed" in caplog.text
+    assert "observer_failed observer='Spans'" in caplog.text
 
 
 @pytest.mark.anyio

@@ -24,7 +24,7 @@ def test_a_checkpoint_brings_back_what_was_set_and_said(subject, full, tmp_path)
     assert (fresh.parameters, fresh.history) == (full.parameters, TURNS)
     assert fresh.top_p is None
     assert (restored.path, restored.turns) == (path, 2)
-    assert (restored.model_name, restored.metrics["calls"]) == (subject.model, 1)
+    assert (restored.model_name, restored.metrics.calls) == (subject.model, 1)
     assert fresh.run("Name a colour.", max_tokens=1)
 
 

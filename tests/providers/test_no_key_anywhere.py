@@ -45,7 +45,14 @@ def refusal(status):
     )
 
 
+def alone(request):
+    """Repeat the key, and not what stood before it in a header."""
+    error = {"message": f"not {KEY}", "code": KEY, "type": KEY}
+    return Reply(status=401, json={"error": error}, headers={"x-request-id": KEY, "request-id": KEY})
+
+
 REPLIES = {
+    "the key alone":   alone,
     "refused":         refusal(401),
     "out of order":    refusal(500),
     "too many":        refusal(429),

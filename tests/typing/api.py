@@ -34,7 +34,7 @@ from asyncllm import (
     available,
 )
 from asyncllm.provider import Delta, Provider, Request
-from asyncllm.resources import Report
+from asyncllm.resources import UtilizationReport
 from asyncllm.rules import Native, Rule, Rules, StopTokens, Unsupported
 from asyncllm.testing import FakeProvider
 
@@ -170,7 +170,7 @@ assert_type(llm.generate_summary("x", style="bullets", max_words=9), str)
 with llm.chat_stream("x") as chatted:
     assert_type(chatted, BlockingStream[Response])
 assert_type(llm.enable_logging("x.log", log_content=True), LLM)
-assert_type(llm.track_resource_utilization(), Report)
+assert_type(llm.track_resource_utilization(), UtilizationReport)
 with llm.track_resource_utilization() as tracked:
     assert_type(tracked.peak.process.memory, float)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from asyncllm.errors import SHORTEST_SECRET, ConfigurationError
+from asyncllm._keys import SHORTEST
+from asyncllm.errors import ConfigurationError
 from asyncllm.provider import Response
 from asyncllm.testing._server import ScriptedServer
 
@@ -25,10 +26,8 @@ class Keys(HTTPSubject):
         expect(
             not missing, "let settings() return an api_key, so that it can be looked for where it must not be"
         )
-        short = [secret for secret in self.secrets() if len(secret) < SHORTEST_SECRET]
-        expect_none(
-            short, f"these made-up secrets are too short to be taken for some: {SHORTEST_SECRET} and more"
-        )
+        short = [secret for secret in self.secrets() if len(secret) < SHORTEST]
+        expect_none(short, f"these made-up secrets are too short to be taken for some: {SHORTEST} and more")
 
     @pytest.mark.anyio
     async def test_the_settings_reach_the_server(self, server: ScriptedServer) -> None:

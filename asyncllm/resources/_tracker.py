@@ -13,8 +13,9 @@ from typing import Any
 from asyncllm._log import warn
 
 from ._machine import with_cpu
-from ._processor import Busy, Look, Watch
+from ._processor import Busy, Look, Meter
 from ._sampled import Samples
+from ._sampler import Sampler
 from ._utilization import Utilization, rows
 
 PATIENCE = 2.0
@@ -31,22 +32,25 @@ class _Seen:
     missed: int = 0
 
 
-class Tracked:
+class UtilizationTracker:
     """
     What is used over a block of code; ``str()`` is a small table of means and peaks.
 
     It can be asked in the block too, and then tells of the time so far.
     """
 
-    def __init__(self, take: Callable[[Watch, Look], Utilization], interval: float) -> None:
+    def __init__(
+        self, take: Callable[[Meter, Look], Utilization], interval: float, *, after: Sampler
+    ) -> None:
         self._take = take
+        self._after = after
         self._interval = interval
         self._process = os.getpid()
         self._leaving = threading.Event()
         self._began: Future[None] = Future()
         # Replaced as a whole by the thread, so that nobody needs a lock to read it.
         self._so_far: _Seen | None = None
-        self._thread = threading.Thread(target=self._watch, name="asyncllm utilization", daemon=True)
+        self._thread = Sampler(self._watch, "utilization")
         self._entered = (time.perf_counter(), time.process_time())
         self._thread.start()
 
@@ -116,27 +120,28 @@ class Tracked:
 
     def _watch(self) -> None:
         try:
-            watch = self._begin()
+            meter = self._begin()
         except Exception as exc:  # noqa: BLE001  whatever it is, whoever asks for figures must hear of it
             self._began.set_exception(exc)
             return
         self._began.set_result(None)
         while not self._leaving.wait(self._interval):
-            self._look(watch)
-        self._look(watch)
+            self._look(meter)
+        self._look(meter)
 
-    def _begin(self) -> Watch:
+    def _begin(self) -> Meter:
+        self._after.join()  # Its end must not fall between two figures.
         at, own = self._entered
         first = replace(now := Look.now(), at=at, own=own)
-        watch = Watch(first)
-        self._so_far = _Seen(first=first, last=now, samples=Samples.of(self._take(watch, now)))
-        return watch
+        meter = Meter(first)
+        self._so_far = _Seen(first=first, last=now, samples=Samples.of(self._take(meter, now)))
+        return meter
 
-    def _look(self, watch: Watch) -> None:
+    def _look(self, meter: Meter) -> None:
         seen = self._seen
         try:
             now = Look.now()
-            samples = seen.samples + Samples.of(self._take(watch, now))
+            samples = seen.samples + Samples.of(self._take(meter, now))
         except Exception as exc:  # noqa: BLE001  out of file handles, say; the next look may fare better
             if not seen.missed:
                 warn("utilization not sampled", error=type(exc).__name__)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from asyncllm._secrets import longest_first, starred
-from asyncllm.errors import SHORTEST_SECRET, ProviderError
+from asyncllm._keys import SHORTEST, Keys
+from asyncllm.errors import ProviderError
 
 DEEPEST = 10
 """How far down a value is shown: one may hold itself."""
@@ -19,23 +19,23 @@ DETAILS = ("status", "code", "request_id", "retry_after")
 """What is known of an error besides its message."""
 
 
-def plain(value: Any, keys: Iterable[str], depth: int = DEEPEST) -> Any:
+def as_json(value: Any, keys: Keys, depth: int = DEEPEST) -> Any:
     """Return *value* as texts, numbers, lists and objects, with stars for *keys* wherever they stand."""
     if value is None or (isinstance(value, int | float) and abs(value) < LARGEST):
         return value
     if isinstance(value, str):
-        return starred(str(value), keys)
+        return keys.star(str(value))
     if depth == 0:
         return "…"
     if isinstance(value, Mapping):
         pairs = cast("Iterable[tuple[Any, Any]]", value.items())
-        return {starred(_shown(name), keys): plain(each, keys, depth - 1) for name, each in pairs}
+        return {keys.star_name(_shown(name)): as_json(each, keys, depth - 1) for name, each in pairs}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each, keys, depth - 1) for each in cast("Iterable[Any]", value)]
-    return starred(_shown(value), keys)
+        return [as_json(each, keys, depth - 1) for each in cast("Iterable[Any]", value)]
+    return keys.star(_shown(value))
 
 
-def error_fields(error: BaseException | None, keys: Iterable[str], content: Iterable[str]) -> dict[str, Any]:
+def error_fields(error: BaseException | None, keys: Keys, content: Iterable[str]) -> dict[str, Any]:
     """
     Return what is known of *error*, as the fields of a log line.
 
@@ -54,16 +54,16 @@ def error_fields(error: BaseException | None, keys: Iterable[str], content: Iter
     return {
         "error": type(error).__name__,
         "message": message(error, keys, content),
-        **{name: plain(value, keys) for name, value in details.items() if value is not None},
+        **{name: as_json(value, keys) for name, value in details.items() if value is not None},
     }
 
 
-def message(error: BaseException, keys: Iterable[str], content: Iterable[str]) -> str:
+def message(error: BaseException, keys: Keys, content: Iterable[str]) -> str:
     """Return what *error* says, without *keys*, and without *content* where it stands there as a whole."""
-    said: str = starred(_shown(error), keys)
-    texts = [starred(text, keys) for text in content]  # As they stand there by now.
+    said: str = keys.star(_shown(error))
+    texts = [keys.star(text) for text in content]  # As they stand there by now.
     forms = {form for text in texts for form in (text, repr(text)[1:-1], json.dumps(text)[1:-1])}
-    for form in longest_first(form for form in forms if len(form) >= SHORTEST_SECRET):
+    for form in sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True):
         said = said.replace(form, "…")
     return said if len(said) <= LONGEST else said[:LONGEST] + "…"
 

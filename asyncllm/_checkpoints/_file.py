@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,13 +19,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from ._registry import OWN
-from .errors import CheckpointError
+from asyncllm._registry import OWN
+from asyncllm.errors import CheckpointError
 
 FORMAT = "asyncllm-checkpoint"
 VERSION = 1
 LARGEST = 64 * 2**20
 """Bytes: what is larger is neither written nor read."""
+ABANDONED = 3600.0
+"""Seconds: who has not written a file to its end by then is no more."""
+
+_UNFINISHED = re.compile(r"\.checkpoint-\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}\.json\.tmp")
 
 
 def write(directory: Path, content: Mapping[str, Any], saved: datetime) -> Path:
@@ -132,12 +137,23 @@ def _put(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            now = os.fstat(file.fileno()).st_mtime  # By the clock of the disk, which may be another's.
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):  # What went wrong first is what the caller has to hear of.
             temporary.unlink()
         raise
     _keep_name(path.parent)
+    _clear(path.parent, now)
+
+
+def _clear(directory: Path, now: float) -> None:
+    """Remove the unfinished files of programs that were killed."""
+    with suppress(OSError), os.scandir(directory) as entries:  # What is in nobody's way may stay.
+        for entry in entries:
+            is_ours = _UNFINISHED.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            if is_ours and now - entry.stat(follow_symlinks=False).st_mtime > ABANDONED:
+                Path(entry).unlink(missing_ok=True)
 
 
 def _private(name: str, flags: int) -> int:
