@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 TAB = 8
 JOINER = "\N{ZERO WIDTH JOINER}"
-"""Makes one picture of the two on its sides."""
+"""Makes one picture of those on its sides."""
 
 
 class Wrapped:
@@ -25,6 +25,7 @@ class Wrapped:
         self._size = 0
         """How many columns the word takes."""
         self._last = ""
+        self._in_picture = False
 
     def push(self, piece: str) -> str:
         """Return what to write for *piece*."""
@@ -34,11 +35,13 @@ class Wrapped:
         return "".join(self._next(letter, room) for letter in piece)
 
     def _next(self, letter: str, room: int) -> str:
-        is_joined, self._last = self._last == JOINER, letter
         cells = cell_len(letter)
+        is_picture = cells > 1 and not letter.isalpha()
+        is_joined, self._last = self._last == JOINER and self._in_picture and is_picture, letter
+        self._in_picture = is_picture or (self._in_picture and not cells)
         # What has no width of its own belongs to the letter before it, and so does what is joined to
         # that: a line breaks before them all, or behind.
-        if letter not in "\n\t" and (not cells or (is_joined and cells > 1)):
+        if letter not in "\n\t" and (not cells or is_joined):
             self._word += letter if self._word else ""
             return letter
         return self._placed(letter, cells, room)
