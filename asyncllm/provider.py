@@ -159,6 +159,25 @@ class Provider(ABC):
         """
         return None
 
+    async def save_state(self, request: Request) -> bytes | None:
+        """
+        Return what the model has read of the messages of *request*, to be given back later.
+
+        Only a model that runs in this process has something to give; None, the
+        default, is nothing.
+        """
+        return None
+
+    async def load_state(self, request: Request, state: bytes) -> str | None:
+        """
+        Take up *state*, which :meth:`save_state` returned: the model then need not read it again.
+
+        Return None where that came to be, and otherwise why not, as in "it is of
+        another model"; raise :exc:`CheckpointError` where it is damaged. Its
+        checksum was compared before. The default takes none.
+        """
+        return "the provider keeps no state"
+
     def wire(self, request: Request, *, stream: bool = False) -> Wire:
         """
         Return what would be sent for *request*, without sending it: what ``llm.plan`` shows.

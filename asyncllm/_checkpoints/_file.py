@@ -22,6 +22,8 @@ from typing import Any, NoReturn, cast
 from asyncllm._registry import OWN
 from asyncllm.errors import CheckpointError
 
+from ._state_file import STATE, beside, described
+
 FORMAT = "asyncllm-checkpoint"
 VERSION = 1
 LARGEST = 64 * 2**20
@@ -29,25 +31,27 @@ LARGEST = 64 * 2**20
 ABANDONED = 3600.0
 """Seconds: who has not written a file to its end by then is no more."""
 
-_UNFINISHED = re.compile(r"\.checkpoint-\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}\.json\.tmp")
+_UNFINISHED = re.compile(r"\.checkpoint-\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}\.(json|kv)\.tmp")
 
 
-def write(directory: Path, content: Mapping[str, Any], saved: datetime) -> Path:
+def write(directory: Path, content: Mapping[str, Any], saved: datetime, state: bytes | None = None) -> Path:
     """
     Write *content* to a new file in *directory* and return its path; the names sort by time.
 
-    Only its owner can read the file, since prompts are in it.
+    Only its owner can read the file, since prompts are in it. The model's *state*,
+    if any, is in a file beside it, and there first.
 
     Raises:
         CheckpointError: The content or the directory does not take it; no file is left behind.
     """
     try:
-        sealed = _sealed(content)
-        directory.mkdir(parents=True, exist_ok=True)
         stamp = saved.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         # Of two in one microsecond neither may overwrite the other.
         path = directory / f"checkpoint-{stamp}-{os.urandom(4).hex()}.json"
-        _put(path, sealed)
+        extra = {} if state is None else {STATE: described(path, state)}
+        sealed = _sealed({**content, **extra})
+        directory.mkdir(parents=True, exist_ok=True)
+        _put_both(path, sealed, state)
     except (OSError, ValueError, TypeError, RecursionError) as exc:
         raise CheckpointError(f"no checkpoint was saved in {str(directory)!r}: {_reason(exc)}") from exc
     return path
@@ -127,6 +131,18 @@ def _bounded(path: Path) -> bytes:
     if len(data) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST:,} bytes")
     return data
+
+
+def _put_both(path: Path, sealed: bytes, state: bytes | None) -> None:
+    if state is not None:
+        _put(beside(path), state)
+    try:
+        _put(path, sealed)
+    except BaseException:
+        if state is not None:
+            with suppress(OSError):  # As below.
+                beside(path).unlink()
+        raise
 
 
 def _put(path: Path, data: bytes) -> None:

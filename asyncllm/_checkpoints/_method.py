@@ -20,6 +20,7 @@ from asyncllm.errors import CheckpointError, ConfigurationError, InvalidParamete
 
 from ._content import IDENTITY, Content, identity
 from ._file import read, write
+from ._kept_state import state_of, taken_up
 from ._restored import Restored
 
 File: TypeAlias = str | os.PathLike[str]
@@ -28,7 +29,7 @@ File: TypeAlias = str | os.PathLike[str]
 class Checkpoints(Chat, Creative, Measures):
     """What is set and said, in files."""
 
-    async def asave_checkpoint(self, checkpoint_dir: File = "checkpoints") -> Path:
+    async def asave_checkpoint(self, checkpoint_dir: File = "checkpoints", *, kv_state: bool = False) -> Path:
         """
         Save what is set and said to a new file and return its path.
 
@@ -40,6 +41,12 @@ class Checkpoints(Chat, Creative, Measures):
 
         Args:
             checkpoint_dir: Made where there is none.
+
+            kv_state:
+                Put what a model in this process has read of the history into a file
+                beside it, with the ending ``.kv``: the next turn then need not read it
+                again, wherever it is taken up. It can take much space: up to as much as
+                the model's context does in memory.
 
         Raises:
             CheckpointError: Nothing was saved; earlier checkpoints are as they were.
@@ -53,7 +60,11 @@ class Checkpoints(Chat, Creative, Measures):
             history=tuple(self.history),
             metrics=self.metrics(),
         )
-        return await run_sync(write, directory, content.told(self._model, self._keys()), content.saved)
+        told, state = content.told(self._model, self._keys()), None
+        if kv_state:
+            state, missing = await state_of(self._model, told)
+            told["left_out"] += missing
+        return await run_sync(write, directory, told, content.saved, state)
 
     async def aload_checkpoint(self, checkpoint_path: File) -> Restored:
         """
@@ -79,6 +90,7 @@ class Checkpoints(Chat, Creative, Measures):
         except (ConfigurationError, ValueError) as exc:
             raise CheckpointError(f"{str(path)!r} was not loaded: {exc}") from exc
 
+        kv_state = await taken_up(self._model, path, told, content.history, content.parameters)
         adjustments, refusal = self._outlook(content.parameters, content.policies)
         here: dict[str, Any] = self._keys().star(identity(self._model))
         self._replace(content.parameters)
@@ -95,6 +107,7 @@ class Checkpoints(Chat, Creative, Measures):
             refusal=refusal,
             left_out=left_out,
             metrics=content.metrics,
+            kv_state=kv_state,
         )
 
     save_checkpoint = synchronous(asave_checkpoint)

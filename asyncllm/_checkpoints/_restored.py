@@ -40,6 +40,8 @@ class Restored:
     """What was not saved: what may be a key, and what is no text or number."""
     metrics: Metrics | None
     """The metrics as they were saved; those of this LLM go on."""
+    kv_state: str | None = None
+    """What came of the state beside it: ``"taken up"``, or why it was not; None where there was none."""
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -51,5 +53,7 @@ class Restored:
         yield from (f"differs: {what}: {old!r} -> {new!r}" for what, (old, new) in self.differs.items())
         yield from map(str, self.adjustments)
         yield from (f"not saved: {what}" for what in self.left_out)
+        if self.kv_state is not None:
+            yield f"KV state: {self.kv_state}"
         if self.refusal is not None:
             yield f"refused: {self.refusal}"

@@ -9,6 +9,7 @@ from ._call import Call, Plain, count
 from ._job import Job
 from ._memory import Memory
 from ._model import Model
+from ._state import Save, Saving
 
 
 class Line:
@@ -75,7 +76,7 @@ class Line:
             if not job.begin():
                 continue
             try:
-                return Plain(self._model, job)
+                return Save(self._model, job) if isinstance(job, Saving) else Plain(self._model, job)
             except Exception as exc:  # noqa: BLE001  the caller's to see; the next call may fare better
                 job.fail(exc)
                 job.end()

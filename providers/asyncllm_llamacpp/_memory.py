@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -76,6 +76,33 @@ class Memory:
             strand.cells = source.cells[:count].copy()
             strand.read = count
             self.cells.share(strand.cells)
+
+    def fill(self, strand: Strand, put: Callable[[int], bool]) -> bool:
+        """
+        Keep *strand*, which was read at another time; what is kept gives way. Return whether that came to be.
+
+        Args:
+            strand: All of it is taken for read.
+
+            put: Puts it in under a number, and says whether it did.
+        """
+        there = (each for each in self._kept if self.can_cut or each.read == strand.count)
+        if any(common(strand, each) == strand.count for each in there):
+            return True
+        if self.cells.count - self.cells.needed < strand.count or not (self._numbers or self._kept):
+            return False
+
+        self.left(strand.count)
+        if not self._numbers:
+            self._drop(self._kept[0])
+        strand.sequence = self._numbers.pop()
+        if not put(strand.sequence):
+            self._remove(strand)
+            return False
+
+        self.advance(strand, strand.count)
+        self.keep(strand)
+        return True
 
     def room(self, count: int) -> bool:
         """Return whether there is room for *count* more tokens; what is kept gives way."""

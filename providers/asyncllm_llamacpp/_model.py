@@ -10,6 +10,7 @@ from pathlib import Path
 from . import _gguf
 from ._capacity import size
 from ._context import Context, context
+from ._fingerprint import fingerprint
 from ._prompt import Template
 from ._settings import Settings
 from ._vocabulary import Vocabulary
@@ -23,6 +24,8 @@ class Model:
     vocabulary: Vocabulary
     template: Template
     context: Context
+    fingerprint: str
+    """What tells it from any other model."""
 
 
 @contextmanager
@@ -55,4 +58,4 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
             whole=whole,
             vocabulary_size=vocabulary.size,
         ) as opened:
-            yield Model(vocabulary, template, opened)
+            yield Model(vocabulary, template, opened, fingerprint(path))

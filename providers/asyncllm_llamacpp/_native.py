@@ -7,11 +7,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import llama_cpp
 import llama_cpp._ctypes_extensions as extensions
 import llama_cpp.llama_cpp as binding
 
 llama: Any = binding
 """llama.cpp's C functions. The binding is typed in part only, so this is where ``Any`` begins."""
+
+version: str = llama_cpp.__version__
+"""The binding's, and so llama.cpp's that came with it."""
 
 libc = ctypes.CDLL("msvcrt" if hasattr(ctypes, "WinDLL") else None)
 # The binding keeps the library itself to itself; three things are only to be had from there.

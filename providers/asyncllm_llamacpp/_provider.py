@@ -19,6 +19,7 @@ from ._job import Job
 from ._names import BUNDLED, located
 from ._rules import RULES
 from ._settings import Settings
+from ._state import Saving, TakingUp
 
 PATIENCE = 5.0
 """Seconds that a model gets to be freed."""
@@ -112,6 +113,22 @@ class LlamaCppProvider(Provider):
     def context_size(self, request: Request) -> int | None:
         """Return the setting; without one the most that there is, since the model's own is not read yet."""
         return self._settings.context_size or USUAL_CONTEXT
+
+    async def save_state(self, request: Request) -> bytes | None:
+        """Return what the model has read of the messages; it reads first what it no longer keeps."""
+        job = Saving(request)
+        async with self._submitted(job):
+            async for _ in job:
+                pass
+        return job.state
+
+    async def load_state(self, request: Request, state: bytes) -> str | None:
+        """Put *state* among the beginnings that are kept, which loads the model."""
+        job = TakingUp(request, state)
+        async with self._submitted(job):
+            async for _ in job:
+                pass
+        return job.refusal
 
     @asynccontextmanager
     async def _submitted(self, job: Job) -> AsyncGenerator[Job]:

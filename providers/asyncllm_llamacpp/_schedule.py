@@ -15,6 +15,7 @@ from ._line import Line
 from ._model import Model
 from ._pace import Pace
 from ._scores import scores
+from ._state import TakingUp, take_up
 from ._turn import Part, Turn
 
 
@@ -82,8 +83,11 @@ class Schedule:
         )
 
     def add(self, job: Job) -> None:
-        """Take *job* in."""
-        self._line.add(job)
+        """Take *job* in; what it gives back to the memory is there at once."""
+        if isinstance(job, TakingUp):
+            take_up(self._model, job)
+        else:
+            self._line.add(job)
 
     def step(self) -> None:
         """Compute the model once, for as many calls as there is room for."""
