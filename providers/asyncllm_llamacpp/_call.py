@@ -34,8 +34,8 @@ class Call(Protocol):
     is_seeded: bool
     """Whether it is to come out the same each time."""
 
-    def begin(self) -> None:
-        """Note that the first token is about to be read."""
+    def begin(self, strand: Strand) -> None:
+        """Note that tokens of *strand* are about to be read."""
 
     def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
         """Take in the *scores* of what follows on *strand*; return whether the answer has ended."""
@@ -58,20 +58,19 @@ class Plain:
         self.job = job
         request = job.request
         prompt = tokens(model, request)
-        self._sequence = _sequence(model, request, prompt)
+        self._sequence = sequence(model, request, prompt, room=model.context.size.longest)
         self._sampler = _sampler(model, request, prompt)
         self._logprobs: int | None = request.options.get("logprobs")
-        self._strand = Strand(prompt)
-        self.strands = [self._strand]
+        self.strands = [Strand(prompt)]
         self.width = 1
         self.is_seeded = "seed" in request.options
         self._queued: float | None = None
         self._is_told = False
 
-    def begin(self) -> None:
+    def begin(self, strand: Strand) -> None:
         if self._queued is None:
             self._queued = time.perf_counter() - self.job.submitted
-            self._sequence.cached = self._strand.read
+            self._sequence.cached = strand.read
 
     def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
         token = self._sampler.choose(scores)
@@ -112,14 +111,15 @@ def tokens(model: Model, request: Request) -> list[int]:
     return model.vocabulary.tokens(prompt.pieces, special=prompt.special, begin=begin)
 
 
-def _sequence(model: Model, request: Request, prompt: list[int]) -> Sequence:
+def sequence(model: Model, request: Request, prompt: list[int], *, room: int) -> Sequence:
+    """Return what makes a text of the answer to *request*, with *room* tokens for it and its *prompt*."""
     options = request.options
     ends: tuple[int, ...] = options.get("eos_token_id", ())
     model.vocabulary.check("eos_token_id", ends)
     return Sequence(
         model.vocabulary,
         prompt=prompt,
-        room=model.context.size.longest,
+        room=room,
         max_tokens=options.get("max_tokens"),
         max_length=options.get("max_length"),
         stops=options.get("stop_token", ()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from ._beaming import Beaming
 from ._call import Call, Plain, count
 from ._job import Job
 from ._memory import Memory
@@ -76,7 +77,7 @@ class Line:
             if not job.begin():
                 continue
             try:
-                return Save(self._model, job) if isinstance(job, Saving) else Plain(self._model, job)
+                return _call(self._model, job)
             except Exception as exc:  # noqa: BLE001  the caller's to see; the next call may fare better
                 job.fail(exc)
                 job.end()
@@ -88,15 +89,17 @@ def _fits(call: Call, running: Sequence[Call], memory: Memory, rows: int) -> boo
         return False
 
     before = [strand for each in running for strand in each.strands]
+    strands = [*before, *call.strands]
     needed = 0
-    for strand in call.strands:
-        needed += strand.unread - max((memory.shared(strand, each, ahead=True) for each in before), default=0)
-    for at, strand in enumerate(before):
-        shared = (
-            [0]
-            if strand.sequence is not None
-            else [memory.shared(strand, each, ahead=True) for each in before[:at]]
-        )
-        needed += strand.unread - max(shared, default=0)
+    for at, strand in enumerate(strands):
+        others = strands[:at] if strand.sequence is None else ()
+        needed += strand.unread - max((memory.shared(strand, each, ahead=True) for each in others), default=0)
     # One more for each, so that nobody has to give way at once.
     return memory.cells.needed + needed + len(before) + call.width <= memory.cells.count
+
+
+def _call(model: Model, job: Job) -> Call:
+    if isinstance(job, Saving):
+        return Save(model, job)
+    has_beams = job.request.options.get("num_beams", 1) > 1
+    return Beaming(model, job) if has_beams else Plain(model, job)

@@ -67,15 +67,20 @@ class Memory:
         if source in self._kept:
             self._kept.remove(source)
             self._kept.append(source)
-        if not self._numbers:
-            source = None if source is self._kept[0] else source
-            self._drop(self._kept[0])
-        strand.sequence = self._numbers.pop()
+        if not self._numbers and source is self._kept[0]:
+            source = None
+        strand.sequence = self._number()
         if source is not None:
-            _copy(self._handle, source.sequence, strand.sequence, *((0, count) if self.can_cut else (-1, -1)))
-            strand.cells = source.cells[:count].copy()
-            strand.read = count
-            self.cells.share(strand.cells)
+            self._share(strand, source, count)
+
+    def fork(self, strand: Strand) -> Strand:
+        """Return another strand with the tokens of *strand*, all of which were read."""
+        assert strand.sequence is not None
+        assert not strand.unread
+        child = Strand(strand.tokens)
+        child.sequence = self._number()
+        self._share(child, strand, strand.read)
+        return child
 
     def fill(self, strand: Strand, put: Callable[[int], bool]) -> bool:
         """
@@ -148,6 +153,17 @@ class Memory:
         if not self.cells.used:
             self._numbers.sort(reverse=True)
             llama.llama_memory_clear(self._handle, False)
+
+    def _number(self) -> int:
+        if not self._numbers:
+            self._drop(self._kept[0])
+        return self._numbers.pop()
+
+    def _share(self, strand: Strand, source: Strand, count: int) -> None:
+        _copy(self._handle, source.sequence, strand.sequence, *((0, count) if self.can_cut else (-1, -1)))
+        strand.cells = source.cells[:count].copy()
+        strand.read = count
+        self.cells.share(strand.cells)
 
     def _drop(self, strand: Strand) -> None:
         self._kept.remove(strand)

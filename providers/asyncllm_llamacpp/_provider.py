@@ -63,7 +63,10 @@ class LlamaCppProvider(Provider):
     """
 
     in_process = True
-    tables = (Table(name="in process", model=next(iter(BUNDLED))),)
+    tables = (
+        Table(name="in process", model=next(iter(BUNDLED))),
+        Table(name="in process, num_beams 4", model=next(iter(BUNDLED)), params=Params(num_beams=4)),
+    )
 
     def __init__(
         self,

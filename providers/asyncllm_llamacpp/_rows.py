@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from asyncllm.errors import InvalidParameter
-from asyncllm.rules import Applied
+from asyncllm.rules import Applied, Inapplicable, Repeated, Rule, Unsupported, When
 
 from ._devices import built, gpus, lacking, meant
 from ._schema import ANY_OBJECT, grammar
@@ -45,6 +45,44 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class BestBeams:
+    """A beam search returns several answers at once (a row for ``num_return_sequences``)."""
+
+    def apply(self, name: str, value: int, asked: Mapping[str, Any]) -> Applied:
+        return Applied(verdict="native", sent=value, options={name: value}, choices=value)
+
+
+_NOT_DRAWN = "a beam search takes the likeliest continuations, unless do_sample=True draws them"
+
+
+def beamed(row: Rule, beams: Rule) -> Rule:
+    """Return the row of a parameter for which *row* holds, and in a beam search *beams*."""
+    return When("num_beams", (None, 1), row, otherwise=beams)
+
+
+def drawn(row: Rule) -> Rule:
+    """Return the row of a parameter that says how to draw: beams are drawn only where that is asked for."""
+    return beamed(row, When("do_sample", (True,), row, otherwise=Inapplicable(_NOT_DRAWN)))
+
+
+def unbeamed(row: Rule, default: Any = None) -> Rule:
+    """Return the row of a parameter that the beam search does not know; *default* asks for nothing."""
+    return beamed(row, Unsupported("the beam search does not look at it", default=default))
+
+
+SEVERAL = beamed(Repeated(), BestBeams())
+"""Several answers, by several calls or by one search."""
+
+
+def _has_beams(asked: Mapping[str, Any]) -> bool:
+    return (asked.get("num_beams") or 1) > 1
+
+
+def _for_others(providers: Sequence[str]) -> str:
+    return f"not for this provider: {', '.join(providers)}" if providers else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """An option of the engine's own."""
 
@@ -53,6 +91,10 @@ class Option:
     fits: Callable[[Any], bool]
     stands_for: str = ""
     """The parameter that does the same."""
+    in_beams: bool = True
+    """Whether a beam search knows it."""
+    draws: bool = False
+    """Whether it says how to draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +113,18 @@ class Known:
         own: Mapping[str, Any] = value.get(self.provider, {})
         for option, given in own.items():
             self._check(option, given, asked)
-        aside = f"not for this provider: {', '.join(others)}" if others else ""
+        aside = "; ".join(filter(None, [_for_others(others), self._idle(own, asked)]))
         if not own:
             return Applied(verdict="inapplicable" if others else "native", reason=aside or "nothing to pass")
 
         reason = "; ".join(filter(None, [f"options of the engine's: {', '.join(own)}", aside]))
         return Applied(verdict="translated", sent=own, reason=reason, options=own)
+
+    def _idle(self, own: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+        idle = [option for option in own if self.options[option].draws]
+        if not idle or not _has_beams(asked) or asked.get("do_sample"):
+            return ""
+        return f"{', '.join(idle)} has nothing to do: {_NOT_DRAWN}"
 
     def _check(self, option: str, given: Any, asked: Mapping[str, Any]) -> None:
         known = self.options.get(option)
@@ -85,6 +133,8 @@ class Known:
             raise InvalidParameter(f"the engine knows no option {option!r}; there are: {there}")
         if not known.fits(given):
             raise InvalidParameter(f"the option {option!r} takes {known.takes}; got {given!r}")
+        if not known.in_beams and _has_beams(asked):
+            raise InvalidParameter(f"a beam search does not know the option {option!r}; leave out num_beams")
         if asked.get(known.stands_for) is not None:
             raise InvalidParameter(
                 f"the option {option!r} and {known.stands_for} say the same; give one of them"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from asyncllm.rules import Folded, Inapplicable, Leading, Native, Repeated, Roles, Rules, Timed, Unsupported
+from asyncllm.rules import Folded, Inapplicable, Leading, Native, Roles, Rules, Timed, Unsupported
 
-from ._rows import Held, Known, Option, Placed
+from ._rows import SEVERAL, Held, Known, Option, Placed, drawn, unbeamed
 from ._sampler import SEEDS
 
 
@@ -19,32 +19,31 @@ def _is_text(value: Any) -> bool:
 
 
 OPTIONS = {
-    "grammar":   Option("a text in GBNF", _is_text, stands_for="response_format"),
-    "typical_p": Option("a number above 0 and at most 1", _is_probability),
+    "grammar":   Option("a text in GBNF", _is_text, stands_for="response_format", in_beams=False),
+    "typical_p": Option("a number above 0 and at most 1", _is_probability, draws=True),
 }  # fmt: skip
 """What ``provider_options={"llamacpp": {…}}`` may hold."""
 
-_NO_BEAMS = "the engine has no beam search yet"
 _NO_LEVELS = "llama.cpp has no word to a model of how much to think; its prompt may have one"
 
 RULES: Rules = {
     "max_tokens":           Native(),
     "max_length":           Native(),
-    "temperature":          Native(),
-    "top_k":                Native(),
-    "top_p":                Native(),
-    "min_p":                Native(),
+    "temperature":          drawn(Native()),
+    "top_k":                drawn(Native()),
+    "top_p":                drawn(Native()),
+    "min_p":                drawn(Native()),
     "do_sample":            Native(),
     "seed":                 Folded(SEEDS),
-    "num_return_sequences": Repeated(),
-    "num_beams":            Unsupported(_NO_BEAMS, default=1),
-    "length_penalty":       Unsupported(_NO_BEAMS),
-    "early_stopping":       Unsupported(_NO_BEAMS),
-    "frequency_penalty":    Native(),
-    "presence_penalty":     Native(),
+    "num_return_sequences": SEVERAL,
+    "num_beams":            Native(),
+    "length_penalty":       Native(within=(-40, 40)),  # what lengths may be raised to
+    "early_stopping":       Native(),
+    "frequency_penalty":    unbeamed(Native(), default=0),
+    "presence_penalty":     unbeamed(Native(), default=0),
     "repetition_penalty":   Native(within=(1e-6, 1e6)),  # what single precision bears
     "logit_bias":           Native(),
-    "logprobs":             Native(),
+    "logprobs":             unbeamed(Native()),
     "stop_token":           Native(),
     "eos_token_id":         Native(),
     "bos_token_id":         Native(),
@@ -53,7 +52,7 @@ RULES: Rules = {
     "role":                 Roles(called={"developer": "system"}),
     "reasoning_effort":     Unsupported(_NO_LEVELS),
     "thinking_budget":      Unsupported(_NO_LEVELS),
-    "response_format":      Held(),
+    "response_format":      unbeamed(Held()),
     "device":               Placed(),
     "timeout":              Timed(),
     "provider_options":     Known("llamacpp", OPTIONS),

@@ -130,7 +130,10 @@ def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
     yield llama.llama_sampler_init_top_k(min(wanted["top_k"], vocabulary_size))
     yield llama.llama_sampler_init_top_p(wanted["top_p"], 1)
     yield llama.llama_sampler_init_min_p(wanted["min_p"], 1)
-    yield llama.llama_sampler_init_typical(wanted["typical_p"], 1)
+    if wanted["typical_p"] < 1:
+        # llama.cpp takes the logarithm of the probabilities that are left: none may be 0.
+        yield llama.llama_sampler_init_min_p(1e-30, 1)
+        yield llama.llama_sampler_init_typical(wanted["typical_p"], 1)
     yield llama.llama_sampler_init_dist(wanted["seed"])
 
 

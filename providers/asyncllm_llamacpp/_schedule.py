@@ -163,6 +163,8 @@ class Schedule:
             context.memory.advance(part.strand, part.count)
         for part in heard:
             call = part.call
+            if call not in self._running:  # It has just ended, by what another of its strands heard.
+                continue
             if call.job.interrupt.is_set:
                 self._end(call)
                 continue

@@ -72,8 +72,10 @@ class Sequence:
             raise InvalidParameter(
                 f"max_length={max_length} leaves no room for an answer: the prompt takes {len(prompt)} tokens"
             )
-        self._limit = left if asked is None else min(left, asked)
-        self._at_limit: FinishReason = "length" if self._limit == asked else "context_length"
+        self.limit = left if asked is None else min(left, asked)
+        """How many tokens the answer may take."""
+        self.at_limit: FinishReason = "length" if self.limit == asked else "context_length"
+        """Why it ends there."""
 
     def take(self, token: int, likelihood: Likelihood | None = None) -> Delta:
         """
@@ -92,8 +94,8 @@ class Sequence:
         if likelihood is not None:
             self._logprobs.append(self._said(letters, likelihood))
         text = self._matcher.push(letters)
-        if self._matcher.matched is not None or self._count == self._limit:
-            return self._end(self._at_limit, text)
+        if self._matcher.matched is not None or self._count == self.limit:
+            return self._end(self.at_limit, text)
 
         return Delta(text=text, logprobs=self._told() if text else ())
 

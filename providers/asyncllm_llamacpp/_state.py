@@ -79,7 +79,7 @@ class Save:
         self.width = 1
         self.is_seeded = False
 
-    def begin(self) -> None:
+    def begin(self, strand: Strand) -> None:
         pass
 
     def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:

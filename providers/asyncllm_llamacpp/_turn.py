@@ -100,7 +100,7 @@ class Turn:
     def _read(self, strand: Strand, count: int) -> None:
         assert strand.sequence is not None
         call, at = self._calls[strand], strand.read
-        call.begin()
+        call.begin(strand)
         row = self._batch.add(
             strand.tokens[at : at + count],
             at=at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
+from functools import cached_property
 
 from asyncllm.errors import InvalidParameter
 
@@ -73,6 +74,11 @@ class Vocabulary:
         """Return whether *token* says that the answer is complete."""
         ends: bool = _ends(self.handle, token)
         return ends
+
+    @cached_property
+    def enders(self) -> frozenset[int]:
+        """All tokens that say so."""
+        return frozenset(token for token in range(self.size) if self.ends(token))
 
     def _tokens(self, text: bytes, special: bool) -> list[int]:
         room = len(text) + 2

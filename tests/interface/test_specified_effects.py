@@ -2,9 +2,11 @@
 
 import pytest
 
-from asyncllm import LLM, InvalidParameter, UnsupportedParameter
+from asyncllm import InvalidParameter
 
 TASK = "Count: one one one"
+SHORT = "Say yes or no."
+"""What has short answers."""
 ONE = 582
 """The token that reads " one", the second of the likeliest answer."""
 HOT = {"temperature": 2.0, "top_k": 0, "top_p": 1.0, "min_p": 0}
@@ -110,25 +112,26 @@ def test_one_beam_is_what_there_is_anyway(llm, name):
     assert llm.plan(TASK, **{name: 1}).adjustments == ()
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"num_beams": 2},
-        {"beam_width": 2},
-        {"num_beams": 2, "length_penalty": 1.5},
-        {"num_beams": 2, "early_stopping": True},
-    ],
-    ids=["num_beams", "beam_width", "length_penalty", "early_stopping"],
-)
-def test_what_there_is_not_yet_is_told_and_refused_where_it_is_required(llm, given):
-    told = {
-        change.parameter: change.verdict for change in llm.generate(TASK, max_tokens=1, **given).adjustments
-    }
+@pytest.mark.parametrize("name", ["num_beams", "beam_width"])
+def test_beams_find_several_answers_at_once(llm, name):
+    response = llm.generate(SHORT, num_return_sequences=2, max_tokens=6, **{name: 2})
 
-    assert set(told.values()) == {"dropped"}
-    assert len(told) == len(given)
-    with pytest.raises(UnsupportedParameter, match="beam search"):
-        LLM(llm.model_name, strict=True, **given).run(TASK)
+    assert len({*response.texts}) == 2
+    assert response.adjustments == ()
+    assert response.texts[0] == llm.run(SHORT, max_tokens=6, **{name: 2})
+
+
+def test_a_length_penalty_favours_long_answers_in_a_beam_search(llm):
+    short, long = (llm.run(SHORT, num_beams=4, max_tokens=12, length_penalty=power) for power in (-9, 9))
+
+    assert len(short) < len(long)
+
+
+def test_early_stopping_ends_a_beam_search_before_longer_answers_are_found(llm):
+    given = {"num_beams": 4, "max_tokens": 12, "length_penalty": 9}
+    early, late = (llm.run(SHORT, early_stopping=value, **given) for value in (True, "never"))
+
+    assert len(early) < len(late)
 
 
 def test_a_token_to_fill_up_with_changes_nothing(llm, greedy):

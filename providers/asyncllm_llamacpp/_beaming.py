@@ -1,0 +1,138 @@
+"""A call that is answered by a beam search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from asyncllm.errors import ContextLengthExceeded, InvalidParameter
+from asyncllm.provider import Delta, Usage
+
+from ._beam_options import draws, search
+from ._beams import Beams, Hypothesis
+from ._call import sequence, tokens
+from ._context import Context
+from ._forks import carried
+from ._job import Job
+from ._model import Model
+from ._scores import Scores
+from ._strand import Strand
+from ._turn import WORTH_WAITING
+
+
+class Beaming:
+    """
+    A call that follows several continuations, and is answered at once, with the best of them.
+
+    Raises:
+        InvalidParameter: A parameter does not go with the model, or there are too many beams.
+        ContextLengthExceeded: It can never fit.
+    """
+
+    def __init__(self, model: Model, job: Job) -> None:
+        self.job = job
+        options = job.request.options
+        self._model = model
+        self._prompt = tokens(model, job.request)
+        self.width: int = options["num_beams"]
+        _check_width(self.width, model.context)
+        self._biases: Mapping[int, float] = options.get("logit_bias", {})
+        model.vocabulary.check("logit_bias", self._biases)
+        limits = sequence(
+            model, job.request, self._prompt, room=_room(len(self._prompt), self.width, model.context)
+        )
+        self._at_limit = limits.at_limit
+        self._beams = Beams(
+            search(options, model.vocabulary, limits.limit), prompt=self._prompt, draws=draws(options)
+        )
+        self.strands = [Strand(self._prompt)]
+        self.is_seeded = "seed" in options
+        self._rows: dict[Strand, Scores] = {}
+        """What follows on each, until all are heard."""
+        self._queued: float | None = None
+        self._cached = 0
+
+    def begin(self, strand: Strand) -> None:
+        self._rows.pop(strand, None)  # It gave way, and is heard once more.
+        if self._queued is None:
+            self._queued = time.perf_counter() - self.job.submitted
+            self._cached = strand.read
+
+    def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
+        self._rows[strand] = self._biased(scores)
+        if any(each.unread or each not in self._rows for each in self.strands):
+            return False
+
+        step = self._beams.advance(np.stack([self._rows[each] for each in self.strands]))
+        self._rows.clear()
+        memory = context.memory
+        if step is None:
+            for each in self.strands[1:]:  # One is kept: a chat goes on from there, or at least its prompt.
+                memory.free(each)
+            self._answer()
+            return True
+
+        self.strands = carried(step.parents, self.strands, fork=memory.fork, forget=memory.free)
+        for each, token in zip(self.strands, step.tokens, strict=True):
+            each.add(token)
+        return False
+
+    def close(self) -> None:
+        """Do nothing: llama.cpp holds nothing for it."""
+
+    def _biased(self, scores: Scores) -> Scores:
+        row = scores.copy()
+        for token, bias in self._biases.items():
+            row[token] += bias
+        return row
+
+    def _answer(self) -> None:
+        found = self._beams.results()
+        usage = Usage(
+            input_tokens=len(self._prompt),
+            output_tokens=sum(len(each.tokens) for each in found),
+            cached_tokens=self._cached,
+        )
+        for index, each in enumerate(found):
+            self.job.send(replace(self._told(each), index=index, usage=usage, queued=self._queued))
+
+    def _told(self, found: Hypothesis) -> Delta:
+        """Return *found* as a text: with letters put together, and cut before its stop token."""
+        asked = {**self.job.request.options, "max_tokens": len(found.tokens)}
+        request = replace(self.job.request, options=asked)
+        room = self._model.context.size.longest
+        told = sequence(self._model, request, self._prompt, room=room)
+        deltas = [told.take(token) for token in found.tokens]
+        reason = deltas[-1].finish_reason
+        return replace(
+            deltas[-1],
+            text="".join(delta.text for delta in deltas),
+            finish_reason=self._at_limit if reason == "length" else reason,
+        )
+
+
+def _check_width(beams: int, context: Context) -> None:
+    """Raise InvalidParameter where *context* cannot compute so many *beams* at a time."""
+    if beams > context.size.running:
+        raise InvalidParameter(
+            f"num_beams={beams}: the model computes {context.size.running} continuations at a time; ask for "
+            f"fewer, or open it with max_sequences={beams} or more"
+        )
+
+
+def _room(prompt: int, beams: int, context: Context) -> int:
+    """Return how many tokens prompt and answer may take, so that all *beams* that go on from it fit."""
+    size = context.size
+    # Where beams gave way and are read again, each may read some tokens that another is reading.
+    common = max(0, prompt - WORTH_WAITING) if context.memory.can_cut else 0
+    room = common + (size.cells - common) // beams
+    if prompt < size.longest and room <= prompt:
+        raise ContextLengthExceeded(
+            f"the prompt takes {prompt} tokens, and with its answers it has to fit into {size.cells}, which "
+            f"leaves no room for num_beams={beams}; ask for fewer, shorten the prompt, or open the model "
+            f"with a larger total_context=…"
+        )
+    return min(size.longest, room)

@@ -1,0 +1,54 @@
+"""What Hugging Face was asked to search for in the tiny model, and found."""
+
+import json
+from pathlib import Path
+
+END = 257
+CASES = json.loads((Path(__file__).parent / "beams" / "expected.json").read_text())["cases"]
+
+
+def asked(setting):
+    """Return a call's parameters for what Hugging Face was asked; None where they cannot be said."""
+    given = dict(setting)
+    ends = set(given.pop("eos_token_id", [END]))
+    if "stop_divisor" in given or END not in ends:
+        return None
+    own = {"llamacpp": {"typical_p": given.pop("typical_p")}} if "typical_p" in given else None
+    return {
+        "max_tokens": given.pop("max_new_tokens", 20),
+        "eos_token_id": sorted(ends - {END}) or None,
+        "provider_options": own,
+        **given,
+    }
+
+
+def told(answers, ends):
+    """Return texts and ends of the answers that are these tokens."""
+    return [
+        (
+            bytes(token for token in tokens if token < 256 and token not in ends).decode(errors="replace"),
+            "stop" if tokens[-1] in ends else "length",
+        )
+        for tokens, _ in answers
+    ]
+
+
+STURDY = [(case, given) for case in CASES if case["sturdy"] and (given := asked(case["setting"])) is not None]
+"""Those that do not hang on the third digit of the logits, in which the engine differs from torch."""
+
+
+def search(prompt, **setting):
+    """Return a sturdy case as asked for."""
+    return next(
+        (case, given)
+        for case, given in STURDY
+        if case["prompt"] == prompt and setting.items() <= case["setting"].items()
+    )
+
+
+def found(response):
+    return [(choice.text, choice.finish_reason) for choice in response.choices]
+
+
+def wanted(case):
+    return told(case["answers"], {END, *case["setting"].get("eos_token_id", ())})
