@@ -532,6 +532,7 @@ def test_an_answer_of_a_plugin_is_cancelled_too(terminal, tmp_path):
     assert log.read_text() == "ended"
 
 
+@pytest.mark.slow
 def test_what_is_typed_while_an_answer_comes_does_not_show_in_it_but_at_the_next_prompt(server, terminal):
     server.reply(openai_stream("An answer", " to", " the end"), pause=0.5)
     child = terminal(*to(server))

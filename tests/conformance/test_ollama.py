@@ -1,9 +1,12 @@
 """Ollama's provider is what every provider has to be, and stands on no SDK."""
 
+import pytest
+
 from asyncllm.testing import HTTPConformance, ollama_answer, ollama_error, ollama_stream
 from asyncllm_ollama import OllamaProvider
 
 
+@pytest.mark.slow
 class TestOllama(HTTPConformance):
     provider = OllamaProvider
     model = "llama3.2"

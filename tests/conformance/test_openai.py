@@ -1,5 +1,7 @@
 """OpenAI's provider is what every provider has to be, by each of its APIs."""
 
+import pytest
+
 from asyncllm.testing import (
     HTTPConformance,
     Reply,
@@ -54,6 +56,7 @@ class TestChat(HTTPConformance):
         return one_after_the_other(texts) if stream else openai_answer(*texts)
 
 
+@pytest.mark.slow
 class TestResponses(TestChat):
     tables = RESPONSES
 

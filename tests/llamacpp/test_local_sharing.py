@@ -280,6 +280,7 @@ print("begun", provider.engine("smollm2-135m-instruct").is_alive)
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", EXITS.values(), ids=EXITS)
 def test_a_program_ends_whatever_the_engine_does(in_fresh_process, program):
     assert in_fresh_process(program).strip() == "begun True"

@@ -11,6 +11,7 @@ TEXT = "\n\n".join(
 )
 
 
+@pytest.mark.slow
 def test_a_text_beyond_the_context_is_summarised(make_llm):
     llm = make_llm(max_tokens=12, temperature=0)
     with pytest.raises(ContextLengthExceeded):

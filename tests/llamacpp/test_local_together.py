@@ -202,6 +202,7 @@ async def test_figures_tell_how_busy_it_is(make_tiny):
     assert engine.figures().running == 0
 
 
+@pytest.mark.slow
 async def test_a_seed_gives_the_same_text_whatever_ran_before(make_llm, engine):
     llm = make_llm(seed=3, max_tokens=24)
     tasks = [f"Tell me of {thing}." for thing in ("the sea", "a dog", "bread")]

@@ -99,6 +99,7 @@ def test_every_case_is_planned_as_the_golden_file_has_it(provider, table, golden
     assert golden(GOLDEN / f"{provider}.json", table.name, seen) == seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("provider", "table"), [each for each in TABLES if each[0] != "llamacpp"], ids=ids)
 def test_what_the_sdk_sends_is_what_the_plan_says(provider, table, module_server, settings_for):
     own = {name: value for name, value in table.settings.items() if name != "base_url"}

@@ -166,6 +166,7 @@ def test_two_servers_do_not_mix():
         assert (httpx2.get(one.url).json(), httpx2.get(other.url).json()) == (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_five_hundred_at_once_are_each_answered_their_own(server):
     server.reply(lambda request: openai_answer(request.body["n"]))
@@ -185,6 +186,7 @@ async def test_five_hundred_at_once_are_each_answered_their_own(server):
     assert texts == {str(n): str(n) for n in range(500)}
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_five_hundred_under_way_are_counted_and_their_leaving_seen(server, eventually):
     server.reply(hold=True)
