@@ -23,8 +23,7 @@ MODELS = {
     "openai":    "openai:gpt-4.1",
     "anthropic": "anthropic:claude-sonnet-4-6",
 }  # fmt: skip
-SMALL = {"threads": 1, "context_size": 512, "batch_size": 64}
-"""The settings that the local provider's own tests have too: then both share one model in memory."""
+SMALL = {"threads": 1, "context_size": 512, "batch_size": 48}
 SHORT = {"max_tokens": 3, "system_prompt": "-"}
 """What makes a call of the local model short: without this system prompt it has a long one of its own."""
 
