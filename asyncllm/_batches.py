@@ -24,7 +24,7 @@ class Batches:
 
     @property
     @abstractmethod
-    def _answers_itself(self) -> bool:
+    def _llm_answers_itself(self) -> bool:
         """Whether the class has an answer of its own to a task."""
 
     @overload
@@ -74,9 +74,9 @@ class Batches:
             params: Parameters for each call, as in :meth:`arun`.
         """
         check_tasks(tasks)
-        check_extras(args, taken=self._answers_itself)
+        check_extras(args, taken=self._llm_answers_itself)
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
-        if not self._answers_itself:  # A class's own may take what is no parameter.
+        if not self._llm_answers_itself:  # A class's own may take what is no parameter.
             checked(params)
 
         batch = Batch(self, limit)

@@ -33,12 +33,12 @@ class Chat(Specified):
 
     @property
     @abstractmethod
-    def _answers_itself(self) -> bool:
+    def _llm_answers_itself(self) -> bool:
         """Whether the class has an answer of its own to a task."""
 
     def __call__(self, task: Prompt, *args: Any, **params: Unpack[Params]) -> str:
         """Ask once and return the answer's text: the same as ``run``."""
-        check_extras(args, taken=self._answers_itself)
+        check_extras(args, taken=self._llm_answers_itself)
         text: str = cast("Any", self).run(task, *args, **params)
         return text
 
@@ -70,13 +70,13 @@ class Chat(Specified):
             ConfigurationError: Nothing was sent; the message says what to do.
             ProviderError: The provider failed. Like a call that is cancelled, this appends nothing.
         """
-        check_extras(args, taken=self._answers_itself)
+        check_extras(args, taken=self._llm_answers_itself)
         begun = exchange(self, task, history, params.get("role"))
         answer = await cast("Any", self).arun(begun.prompt, *args, **params)
         if not isinstance(answer, str):
             raise TypeError(f"{type(self).__name__} has to answer with a text; got {type(answer).__name__}")
         # Nothing is awaited in between: who gets the answer finds it in the history.
-        self._history.extend(begun.answered(answer))
+        self._llm_history.extend(begun.answered(answer))
         return answer
 
     @asynccontextmanager
@@ -100,7 +100,7 @@ class Chat(Specified):
         async with self.astream(begun.prompt, **params) as stream:
             yield stream
         if stream.response.finish_reason not in NO_ANSWER:
-            self._history.extend(begun.answered(stream.response.text))
+            self._llm_history.extend(begun.answered(stream.response.text))
 
     chat = synchronous(achat)
     chat_stream = synchronous_stream(achat_stream)
@@ -114,24 +114,24 @@ class Chat(Specified):
         the order in which they ended. Set it to a text, to messages, to None for
         none, or to another LLM's history, which is copied.
         """
-        return self._history
+        return self._llm_history
 
     @history.setter
     def history(self, turns: Turns) -> None:
-        vars(self)["_history"] = History(turns)
+        vars(self)["_llm_history"] = History(turns)
 
     def clear_history(self) -> None:
         """Forget what was said. A call under way is appended to what comes after."""
         self.history = ()
 
     @property
-    def _history(self) -> History:
+    def _llm_history(self) -> History:
         # Also where a subclass's __init__ does not call ours; and of two threads, one makes it.
-        return cast("History", vars(self).setdefault("_history", History()))
+        return cast("History", vars(self).setdefault("_llm_history", History()))
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state["attributes"] |= {"_history": History(self.history)}
+        state["attributes"] |= {"_llm_history": History(self.history)}
         return state
 
 
@@ -145,4 +145,4 @@ def exchange(llm: Chat, task: Prompt, history: Turns = "", role: Role | None = N
     """
     given: Role = checked({"role": role}).get("role") or llm.role or "user"
     # A subclass's __init__ may not call ours, and there may be no model behind it.
-    return Exchange.of(task, history, role=given, model=vars(llm).get("_model"))
+    return Exchange.of(task, history, role=given, model=vars(llm).get("_llm_model"))

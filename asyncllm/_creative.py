@@ -29,13 +29,13 @@ SWITCH = Parameter(Flag(), "Turn creative mode on, or off.")
 class Creative(Specified):
     """What is asked for something bolder with one switch."""
 
-    _plain: Mapping[str, Any] | None = None
+    _llm_plain: Mapping[str, Any] | None = None
     """What held before of the parameters that are the mode's; None while it is off."""
 
     @property
     def creative_mode(self) -> bool:
         """Whether creative mode is on."""
-        return self._plain is not None
+        return self._llm_plain is not None
 
     def toggle_creative_mode(self, enable: bool) -> Self:
         """
@@ -56,24 +56,24 @@ class Creative(Specified):
         if SWITCH.check("enable", enable) == self.creative_mode:
             return self
 
-        before = {name: self._values.get(name) for name in CREATIVE}
-        changes = cast("Mapping[str, Any]", CREATIVE) if self._plain is None else self._plain
+        before = {name: self._llm_values.get(name) for name in CREATIVE}
+        changes = cast("Mapping[str, Any]", CREATIVE) if self._llm_plain is None else self._llm_plain
         # At one stroke: a call that begins meanwhile finds all of the mode, or nothing.
-        self._values = {
-            name: value for name, value in {**self._values, **changes}.items() if value is not None
+        self._llm_values = {
+            name: value for name, value in {**self._llm_values, **changes}.items() if value is not None
         }
-        self._plain = before if enable else None
+        self._llm_plain = before if enable else None
         return self
 
     def set_parameter(self, name: str, value: Any) -> None:
         super().set_parameter(name, value)
-        if self._plain is not None:
+        if self._llm_plain is not None:
             own = ALIASES.get(name, name)
             # Anew, since a copy of this LLM may hold the old one.
-            self._plain = {each: before for each, before in self._plain.items() if each != own}
+            self._llm_plain = {each: before for each, before in self._llm_plain.items() if each != own}
 
     set_parameter.__doc__ = Specified.set_parameter.__doc__
 
-    def _replace(self, values: Mapping[str, Any]) -> None:
-        super()._replace(values)
-        self._plain = None
+    def _llm_replace(self, values: Mapping[str, Any]) -> None:
+        super()._llm_replace(values)
+        self._llm_plain = None

@@ -11,13 +11,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.from_thread import BlockingPortal
-from anyio.lowlevel import RunVar
 
 from ._own_answers import measure
 from ._sync import hosted, synchronous, upwards
@@ -32,9 +30,6 @@ PAIRS: Mapping[str, str] = {
     "generate_summary": "agenerate_summary",
 }  # fmt: skip
 """Each blocking method, and the asynchronous one beside it."""
-
-THREADS = 256
-"""How many overridden blocking methods run at a time in one event loop; more wait for their turn."""
 
 
 class Derived:
@@ -106,6 +101,9 @@ async def in_thread(call: Callable[[], R]) -> R:
     """
     Return what the blocking *call* returns, in a thread of its own.
 
+    It never waits for a thread: the one that it would wait for may be waiting for
+    this call. How many there are is decided where calls are made (``max_concurrency``).
+
     Whoever is cancelled goes at once. Python cannot stop the thread: it runs to its
     end, and nobody hears of it. But what it asked of an LLM is cancelled with the
     caller, since the LLM's blocking methods run in the caller's event loop there.
@@ -115,7 +113,9 @@ async def in_thread(call: Callable[[], R]) -> R:
     async with BlockingPortal() as portal:
         try:
             results.append(
-                await to_thread.run_sync(_inside, portal, call, abandon_on_cancel=True, limiter=_limiter())
+                await to_thread.run_sync(
+                    _inside, portal, call, abandon_on_cancel=True, limiter=CapacityLimiter(1)
+                )
             )
         except anyio.get_cancelled_exc_class():
             raise
@@ -129,22 +129,5 @@ async def in_thread(call: Callable[[], R]) -> R:
 
 
 def _inside(portal: BlockingPortal, call: Callable[[], R]) -> R:
-    _NESTED.set(True)
     with hosted(portal):
         return call()
-
-
-def _limiter() -> CapacityLimiter:
-    if _NESTED.get():  # One that holds a thread waits for this one: it must not have to wait for a thread.
-        return CapacityLimiter(1)
-
-    limiter = _LIMITER.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(THREADS)
-        _LIMITER.set(limiter)
-    return limiter
-
-
-_NESTED: ContextVar[bool] = ContextVar("_NESTED", default=False)
-"""Whether the call stands within one that holds a thread."""
-_LIMITER: RunVar[CapacityLimiter] = RunVar("_LIMITER")

@@ -27,7 +27,7 @@ class _Later:
         held: Any = instance
         with _MAKING:  # Of several threads, one makes it.
             if self._name not in vars(instance):
-                held._specify()  # noqa: SLF001 - what is looked for is as private
+                held._llm_specify()  # noqa: SLF001 - what is looked for is as private
         return vars(instance)[self._name]
 
 

@@ -137,17 +137,17 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
     ) -> None:
         given = locals()
         super().__init__({name: given[name] for name in (*PARAMETERS, *ALIASES)})
-        self._policies = Policies(policy or {}, strict=strict)
-        self._retry = Retry() if retry is None else retry
-        _check_kinds(strict=(strict, bool), retry=(self._retry, Retry))
+        self._llm_policies = Policies(policy or {}, strict=strict)
+        self._llm_retry = Retry() if retry is None else retry
+        _check_kinds(strict=(strict, bool), retry=(self._llm_retry, Retry))
         name = _one_name(model=model, model_name=model_name, model_id=model_id)
         known = inspect.signature(LLM).parameters
         is_named = any(given is not None for given in (name, provider, like)) or bool(settings)
-        source = self._source(name, provider, is_named=is_named)
-        self._model = Model(source, settings, known=known, like=like, rules=rules)
-        self._lineage = Lineage()
-        self._collector = Collector()
-        self._tries = CountedRetry.like(self._retry, self._collector.retried)
+        source = self._llm_source(name, provider, is_named=is_named)
+        self._llm_model = Model(source, settings, known=known, like=like, rules=rules)
+        self._llm_lineage = Lineage()
+        self._llm_collector = Collector()
+        self._llm_tries = CountedRetry.like(self._llm_retry, self._llm_collector.retried)
 
     async def arun(self, task: Prompt | None = None, **params: Unpack[Params]) -> str:
         """
@@ -168,14 +168,16 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
 
     async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:
         """Ask once and return the answer with all that is known of it. Otherwise like :meth:`arun`."""
-        with self._watch(task, streamed=False) as watch:
-            watch.asked = self._asked(params)
-            call = self._prepared(watch)
+        with self._llm_watch(task, streamed=False) as watch:
+            watch.asked = self._llm_asked(params)
+            call = self._llm_prepared(watch)
             with watch.deadline(call.timeout)():
                 async with watch.model.use() as provider:
-                    call = await self._counted(watch, provider, call)
-                    response, attempts = await answer(provider, call, call.requests, watch.retry, self._turn)
-            return watch.over(self._finished(call, watch.began, attempts, response))
+                    call = await self._llm_counted(watch, provider, call)
+                    response, attempts = await answer(
+                        provider, call, call.requests, watch.retry, self._llm_turn
+                    )
+            return watch.over(self._llm_finished(call, watch.began, attempts, response))
 
     @asynccontextmanager
     async def astream(self, task: Prompt, **params: Unpack[Params]) -> AsyncGenerator[Stream]:
@@ -193,19 +195,19 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
         Until the first piece has come a failure is retried; after that it is
         raised, since nobody can take back what was seen.
         """
-        watch = self._watch(task, streamed=True)
+        watch = self._llm_watch(task, streamed=True)
         async with AsyncExitStack() as stack:
             with watch:
-                watch.asked = self._asked(params)
-                call = self._prepared(watch)
+                watch.asked = self._llm_asked(params)
+                call = self._llm_prepared(watch)
                 deadline = watch.deadline(call.timeout)
                 with deadline():
                     provider = await stack.enter_async_context(watch.model.use())
-                    call = await self._counted(watch, provider, call)
+                    call = await self._llm_counted(watch, provider, call)
                     opened = functools.partial(begin, stack, provider, call, call.request, deadline)
                     stream, attempts = await watch.retry(opened)
-            finish = functools.partial(self._finished, call, watch.began, attempts)
-            follow = functools.partial(self._followed, watch, provider, call)
+            finish = functools.partial(self._llm_finished, call, watch.began, attempts)
+            follow = functools.partial(self._llm_followed, watch, provider, call)
             stream.begun(finish, follow if call.requests[1:] else None)
             try:
                 yield stream
@@ -223,7 +225,7 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
         ``max_length`` is shown by an estimate of the prompt. Where the call would
         be refused (``strict``, ``policy``), the plan says so instead of raising.
         """
-        model, asked = self._asked_model(), self._asked(params)
+        model, asked = self._llm_asked_model(), self._llm_asked(params)
         call = model.applied(task, asked)
         if call.length is not None:
             call = model.applied(task, asked, estimated(call.request))
@@ -232,8 +234,8 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
             model=model.name,
             sent=tuple(model.rulebook.wire(request, stream=bool(call.stops)) for request in call.requests),
             verdicts=call.verdicts,
-            adjustments=self._policies.reported(call.verdicts),
-            refusal=self._policies.refusal(call.verdicts),
+            adjustments=self._llm_policies.reported(call.verdicts),
+            refusal=self._llm_policies.refusal(call.verdicts),
         )
 
     async def aclose(self) -> None:
@@ -244,7 +246,7 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
         that are left open close when the event loop ends; a model in this process
         is freed with the last LLM that uses it.
         """
-        await self._model.aclose()
+        await self._llm_model.aclose()
 
     run = synchronous(arun)
     generate = synchronous(agenerate)
@@ -269,76 +271,78 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
             raise unknown(name, {*PARAMETERS, *ALIASES})
         super().__setattr__(name, value)
 
-    def _specify(self, **specification: Any) -> None:
+    def _llm_specify(self, **specification: Any) -> None:
         LLM.__init__(self, **specification)
 
     @property
-    def _answers_itself(self) -> bool:
+    def _llm_answers_itself(self) -> bool:
         return type(self).arun is not LLM.arun
 
-    def _source(
+    def _llm_source(
         self, name: str | None, provider: Callable[..., Provider] | None, *, is_named: bool
     ) -> Source:
         """A class that answers by itself needs no model; it may still name one and ask it."""
-        if not self._answers_itself:
+        if not self._llm_answers_itself:
             return find(name, provider)
         return find_or_nowhere(name, provider) if is_named else NOBODY
 
-    def _asked_model(self) -> Model:
+    def _llm_asked_model(self) -> Model:
         """Return the model to be asked now; a class that answers by itself may not have named it."""
-        model = self._model
+        model = self._llm_model
         if (asked := model.asked()) is not model:
-            self._model = asked
+            self._llm_model = asked
         return asked
 
-    def _asked(self, params: Params) -> dict[str, Any]:
+    def _llm_asked(self, params: Params) -> dict[str, Any]:
         """Take a snapshot of the parameters."""
-        return {**self._values, **checked(params)}
+        return {**self._llm_values, **checked(params)}
 
-    def _watch(self, task: Prompt, *, streamed: bool) -> Watch:
+    def _llm_watch(self, task: Prompt, *, streamed: bool) -> Watch:
         """Begin to watch a call of the model as it is now."""
         OwnAnswer.asks(self)
         return Watch(
-            self._asked_model(),
+            self._llm_asked_model(),
             task,
             streamed=streamed,
-            lineage=self._lineage,
-            collector=self._collector,
-            retry=self._tries,
-            observers=self._observers(),
+            lineage=self._llm_lineage,
+            collector=self._llm_collector,
+            retry=self._llm_tries,
+            observers=self._llm_observers(),
         )
 
-    def _prepared(self, watch: Watch, count: Count | None = None) -> Prepared:
+    def _llm_prepared(self, watch: Watch, count: Count | None = None) -> Prepared:
         """Turn the call into the provider's words; raise or report what is not just as asked."""
         model = watch.model
         watch.prepared = call = model.applied(watch.task, watch.asked, count)
-        if (refusal := self._policies.refusal(call.verdicts)) is not None:
+        if (refusal := self._llm_policies.refusal(call.verdicts)) is not None:
             raise refusal
         if call.length is None:  # Otherwise it is prepared again, once the prompt is counted.
-            self._policies.log(call.verdicts, model=model.full_name, warn=self._warn)
+            self._llm_policies.log(call.verdicts, model=model.full_name, warn=self._llm_warn)
         return call
 
-    async def _counted(self, watch: Watch, provider: Provider, call: Prepared) -> Prepared:
+    async def _llm_counted(self, watch: Watch, provider: Provider, call: Prepared) -> Prepared:
         """Where the prompt has to be counted first, count it and prepare the call with what that leaves."""
         watch.provider = provider
         if call.length is None:
             return call
-        return self._prepared(watch, await count(provider, call.request, watch.retry))
+        return self._llm_prepared(watch, await count(provider, call.request, watch.retry))
 
-    async def _count(self, task: str) -> Count:
-        model = self._model
+    async def _llm_count(self, task: str) -> Count:
+        model = self._llm_model
         if model.is_nowhere:
             return estimated_text(task)
 
         async with model.use() as provider:
-            return await count(provider, model.applied(task, self._asked({})).request, self._tries)
+            return await count(provider, model.applied(task, self._llm_asked({})).request, self._llm_tries)
 
-    def _turn(self) -> AbstractAsyncContextManager[object]:
+    def _llm_turn(self) -> AbstractAsyncContextManager[object]:
         return Batch.turn(self)
 
-    async def _followed(self, watch: Watch, provider: Provider, call: Prepared, first: Response) -> Response:
+    async def _llm_followed(
+        self, watch: Watch, provider: Provider, call: Prepared, first: Response
+    ) -> Response:
         """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
-        rest, attempts = await answer(provider, call, call.requests[1:], watch.retry, self._turn)
+        rest, attempts = await answer(provider, call, call.requests[1:], watch.retry, self._llm_turn)
         timing = first.timing or Timing(total=0.0)
         return replace(
             together([first, rest]),
@@ -346,9 +350,9 @@ class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, D
             attempts=first.attempts + attempts,
         )
 
-    def _finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
+    def _llm_finished(self, call: Prepared, began: float, attempts: int, response: Response) -> Response:
         """Add to *response* what only the core knows."""
-        adjustments = self._policies.reported(call.verdicts)
+        adjustments = self._llm_policies.reported(call.verdicts)
         Batch.count(self, adjustments)
         return finished(
             response,

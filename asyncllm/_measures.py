@@ -31,7 +31,7 @@ class Measures:
     take a prompt ask the model.
     """
 
-    _collector: Collector = later()
+    _llm_collector: Collector = later()
 
     @abstractmethod
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
@@ -43,11 +43,11 @@ class Measures:
 
     @property
     @abstractmethod
-    def _answers_itself(self) -> bool:
+    def _llm_answers_itself(self) -> bool:
         """Whether the class has an answer of its own to a task."""
 
     @abstractmethod
-    async def _count(self, task: str) -> Count:
+    async def _llm_count(self, task: str) -> Count:
         """Count *task* as a prompt, with all that stands around it."""
 
     def metrics(self) -> Metrics:
@@ -59,11 +59,11 @@ class Measures:
             print(llm.metrics())
             print(sum((each.metrics() for each in llms), Metrics()).cost())
         """
-        return self._collector.snapshot()
+        return self._llm_collector.snapshot()
 
     def get_generation_time(self) -> float:
         """Return the seconds that the last answer was waited for; 0 before the first."""
-        return self._collector.latest
+        return self._llm_collector.latest
 
     def _tokens_per_second(self) -> float:
         """
@@ -90,7 +90,7 @@ class Measures:
 
         clean = text == text.strip()
         fenced, fence = (text, 0) if clean else (ONE + text + ONE, 2)
-        whole, one = await map_bounded(self._count, (fenced, ONE), limit=2)
+        whole, one = await map_bounded(self._llm_count, (fenced, ONE), limit=2)
         tokens = whole.tokens - (one.tokens - 1) - fence
         return Count(tokens=max(tokens, 1), exact=whole.exact and one.exact and clean)
 
@@ -99,7 +99,7 @@ class Measures:
         began = time.perf_counter()
         await self.arun(prompt, **params)
         # With all that a subclass does around the call of the model.
-        self._collector.latest = seconds = time.perf_counter() - began
+        self._llm_collector.latest = seconds = time.perf_counter() - began
         return seconds
 
     async def atime_to_first_token(self, prompt: Prompt, **params: Unpack[Params]) -> float:
@@ -111,7 +111,7 @@ class Measures:
         answers by itself: nobody sees less of it.
         """
         began = time.perf_counter()
-        if self._answers_itself:
+        if self._llm_answers_itself:
             await self.arun(prompt, **params)
             return time.perf_counter() - began
 

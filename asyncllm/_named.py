@@ -14,7 +14,7 @@ class Named(Specified):
     @property
     def model_name(self) -> str:
         """Provider and model, as ``LLM(...)`` takes them where the provider is an installed one."""
-        return self._model.full_name
+        return self._llm_model.full_name
 
     @model_name.setter
     def model_name(self, model_name: str) -> None:
@@ -59,8 +59,8 @@ class Named(Specified):
         Raises:
             ConfigurationError: One of its kinds says what cannot work; nothing has changed.
         """
-        self._keys()  # What has been a key by now stays one.
-        self._model = self._model.followed_by(model_name, settings, like=like, rules=rules)
+        self._llm_keys()  # What has been a key by now stays one.
+        self._llm_model = self._llm_model.followed_by(model_name, settings, like=like, rules=rules)
         return self
 
     def set_model_id(self, model_id: str) -> Self:

@@ -63,7 +63,7 @@ class OwnAnswer:
         if self._has_asked:
             return
 
-        collector: Collector = self._llm._collector  # noqa: SLF001 - the LLM's own business
+        collector: Collector = self._llm._llm_collector  # noqa: SLF001 - the LLM's own business
         if error is not None:
             collector.failed(error)
         else:

@@ -77,16 +77,16 @@ class Parameters:
     provider_options = Attribute[Mapping[str, Mapping[str, Any]]]()
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self._values = checked(given)
+        self._llm_values = checked(given)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What is set, by canonical name: a copy, so that a setter does not reach a call in flight."""
-        return copy.deepcopy(self._values)
+        return copy.deepcopy(self._llm_values)
 
     def parameter(self, name: str) -> Any:
         """Return a copy of what the parameter *name* (a canonical one) is set to; None is "not set"."""
-        return copy.deepcopy(self._values.get(name))
+        return copy.deepcopy(self._llm_values.get(name))
 
     def set_parameter(self, name: str, value: Any) -> None:
         """
@@ -100,9 +100,9 @@ class Parameters:
         own = ALIASES.get(name, name)
         with WRITING:
             # Anew: who reads the old ones meanwhile, in another thread, reads them to the end.
-            kept = {each: old for each, old in self._values.items() if each != own or plain}
-            self._values = {**kept, **plain}
+            kept = {each: old for each, old in self._llm_values.items() if each != own or plain}
+            self._llm_values = {**kept, **plain}
 
-    def _replace(self, values: Mapping[str, Any]) -> None:
+    def _llm_replace(self, values: Mapping[str, Any]) -> None:
         """Put checked *values* in the place of all that is set."""
-        self._values = dict(values)
+        self._llm_values = dict(values)

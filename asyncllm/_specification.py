@@ -15,7 +15,17 @@ from ._policy import Policies
 from ._retry import Retry
 from ._vocabulary import PARAMETERS
 
-OWN = frozenset({"_values", "_model", "_policies", "_retry", "_collector", "_tries", "_lineage"})
+OWN = frozenset(
+    {
+        "_llm_values",
+        "_llm_model",
+        "_llm_policies",
+        "_llm_retry",
+        "_llm_collector",
+        "_llm_tries",
+        "_llm_lineage",
+    }
+)
 """The attributes of an LLM itself; whatever else one has, a subclass gave it."""
 
 
@@ -26,55 +36,55 @@ class Specified(Parameters):
     It pickles and copies as that: no client, and beyond this process no key.
     """
 
-    _values: dict[str, Any] = later()
-    _model: Model = later()
-    _policies: Policies = later()
-    _retry: Retry = later()
-    _lineage: Lineage = later()
+    _llm_values: dict[str, Any] = later()
+    _llm_model: Model = later()
+    _llm_policies: Policies = later()
+    _llm_retry: Retry = later()
+    _llm_lineage: Lineage = later()
 
     @abstractmethod
-    def _specify(self, **specification: Any) -> None:
+    def _llm_specify(self, **specification: Any) -> None:
         """Make this anew, without what a subclass does besides."""
 
-    def _keys(self) -> Keys:
+    def _llm_keys(self) -> Keys:
         """Return the keys that this LLM and its copies have now, and those that they have had."""
-        return self._lineage.keys(self._model, *self._model.opened)
+        return self._llm_lineage.keys(self._llm_model, *self._llm_model.opened)
 
     def __repr__(self) -> str:
-        values = self._values
+        values = self._llm_values
         parameters = "".join(f", {name}={values[name]!r}" for name in PARAMETERS if name in values)
-        return f"{type(self).__name__}({self._model.full_name!r}{parameters})"
+        return f"{type(self).__name__}({self._llm_model.full_name!r}{parameters})"
 
     def __getstate__(self) -> dict[str, Any]:
         """An LLM travels as its specification: no client, no key; the key is found anew where it arrives."""
-        model = self._model
+        model = self._llm_model
         secret = model.rulebook.secret_settings
         return {
             "specification": {
-                **self._values,
+                **self._llm_values,
                 **{name: value for name, value in model.settings.items() if name not in secret},
                 "model": (model.name if model.given else model.full_name) or None,
-                "strict": self._policies.strict,
-                "policy": self._policies.given,
+                "strict": self._llm_policies.strict,
+                "policy": self._llm_policies.given,
                 "like": model.like,
                 "rules": model.own_rules,
-                "retry": self._retry,
+                "retry": self._llm_retry,
                 "provider": model.given,
             },
             "attributes": {name: value for name, value in vars(self).items() if name not in OWN},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._specify(**state["specification"])
+        self._llm_specify(**state["specification"])
         vars(self).update(state["attributes"])
 
     def __copy__(self) -> Self:
         """A copy stays in this process, so it keeps the key."""
         state = self.__getstate__()
-        state["specification"] |= self._model.settings
+        state["specification"] |= self._llm_model.settings
         twin = type(self).__new__(type(self))
         twin.__setstate__(state)
-        vars(twin)["_lineage"] = self._lineage
+        vars(twin)["_llm_lineage"] = self._llm_lineage
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

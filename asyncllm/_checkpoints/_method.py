@@ -54,15 +54,15 @@ class Checkpoints(Chat, Creative, Measures):
         directory = _path("checkpoint_dir", checkpoint_dir)
         content = Content(
             saved=datetime.now(UTC),
-            policies=self._policies,
+            policies=self._llm_policies,
             parameters=self.parameters,
-            before_creative=self._plain,
+            before_creative=self._llm_plain,
             history=tuple(self.history),
             metrics=self.metrics(),
         )
-        told, state = content.told(self._model, self._keys()), None
+        told, state = content.told(self._llm_model, self._llm_keys()), None
         if kv_state:
-            state, missing = await state_of(self._model, told)
+            state, missing = await state_of(self._llm_model, told)
             told["left_out"] += missing
         return await run_sync(write, directory, told, content.saved, state)
 
@@ -90,12 +90,12 @@ class Checkpoints(Chat, Creative, Measures):
         except (ConfigurationError, ValueError) as exc:
             raise CheckpointError(f"{str(path)!r} was not loaded: {exc}") from exc
 
-        kv_state = await taken_up(self._model, path, told, content.history, content.parameters)
-        adjustments, refusal = self._outlook(content.parameters, content.policies)
-        here: dict[str, Any] = self._keys().star(identity(self._model))
-        self._replace(content.parameters)
-        self._plain = content.before_creative
-        self.history, self._policies = content.history, content.policies
+        kv_state = await taken_up(self._llm_model, path, told, content.history, content.parameters)
+        adjustments, refusal = self._llm_outlook(content.parameters, content.policies)
+        here: dict[str, Any] = self._llm_keys().star(identity(self._llm_model))
+        self._llm_replace(content.parameters)
+        self._llm_plain = content.before_creative
+        self.history, self._llm_policies = content.history, content.policies
         return Restored(
             path=path,
             saved=content.saved,
@@ -113,15 +113,15 @@ class Checkpoints(Chat, Creative, Measures):
     save_checkpoint = synchronous(asave_checkpoint)
     load_checkpoint = synchronous(aload_checkpoint)
 
-    def _outlook(
+    def _llm_outlook(
         self, parameters: Mapping[str, Any], policies: Policies
     ) -> tuple[tuple[Adjustment, ...], ConfigurationError | None]:
         """Return what this model would make of *parameters*, and the error that a call would raise."""
-        if self._model.is_nowhere:
+        if self._llm_model.is_nowhere:
             return (), None
 
         try:
-            verdicts = self._model.applied("?", parameters).verdicts
+            verdicts = self._llm_model.applied("?", parameters).verdicts
         except ConfigurationError as exc:
             return (), exc
         return policies.reported(verdicts), policies.refusal(verdicts)

@@ -35,12 +35,12 @@ BACKUPS = Parameter(Whole(low=1), "How many full log files are kept.")
 class Logs:
     """What an LLM tells of its calls, besides what it returns."""
 
-    _model: Model
-    _lineage: Lineage
-    _own_log: OwnLog | None = None
+    _llm_model: Model
+    _llm_lineage: Lineage
+    _llm_own_log: OwnLog | None = None
 
     @abstractmethod
-    def _keys(self) -> Keys:
+    def _llm_keys(self) -> Keys:
         """Return the keys that this LLM and its copies have now, and those that they have had."""
 
     def enable_logging(
@@ -87,13 +87,13 @@ class Logs:
         if max_bytes is not None:
             LIMIT.check("max_bytes", max_bytes)
         BACKUPS.check("backups", backups)
-        file = self._own_file(real(_path(log_file)), Rotation(max_bytes=max_bytes, backups=backups))
-        self._own_log = OwnLog(file, level=level, log_content=log_content)
+        file = self._llm_own_file(real(_path(log_file)), Rotation(max_bytes=max_bytes, backups=backups))
+        self._llm_own_log = OwnLog(file, level=level, log_content=log_content)
         return self
 
     def disable_logging(self) -> Self:
         """Write no more to the log file, which closes with the last who uses it; return this LLM."""
-        self._own_log = None
+        self._llm_own_log = None
         return self
 
     def log_event(self, /, message: str, *, level: Level = "info", **fields: Any) -> None:
@@ -118,44 +118,46 @@ class Logs:
             raise InvalidParameter(f"message takes a text; got a {type(message).__name__}")
         if level not in LEVELS:
             raise InvalidParameter(f"level is one of {', '.join(LEVELS)}; got {level!r}")
-        if self._own_log is None:
-            keys = self._keys()
+        if self._llm_own_log is None:
+            keys = self._llm_keys()
             _log.log(level, keys.star(message), _log.apart(as_json(fields, keys)))
         else:
-            self._own_line(self._own_log, level, message, _log.apart(fields))
+            self._llm_own_line(self._llm_own_log, level, message, _log.apart(fields))
 
-    def _warn(self, event: str, **fields: Any) -> None:
+    def _llm_warn(self, event: str, **fields: Any) -> None:
         """Log a warning where the library's own lines go, and in the log file."""
         _log.warn(event, **fields)
-        if self._own_log is not None:
+        if self._llm_own_log is not None:
             own = {name: value for name, value in fields.items() if name not in _log.TAKEN}
-            self._own_line(self._own_log, "warning", event, own)
+            self._llm_own_line(self._llm_own_log, "warning", event, own)
 
-    def _own_line(self, log: OwnLog, level: Level, event: str, fields: Mapping[str, Any]) -> None:
+    def _llm_own_line(self, log: OwnLog, level: Level, event: str, fields: Mapping[str, Any]) -> None:
         if not log.takes(level):
             return
 
-        log.write(level, event, fields, lineage=self._lineage, model=self._model, keys=self._keys())
+        log.write(
+            level, event, fields, lineage=self._llm_lineage, model=self._llm_model, keys=self._llm_keys()
+        )
 
-    def _own_file(self, path: Path, rotation: Rotation) -> LogFile:
-        own = self._own_log
+    def _llm_own_file(self, path: Path, rotation: Rotation) -> LogFile:
+        own = self._llm_own_log
         if own is None or own.file.path != path or own.file.rotation == rotation:
             return opened(path, rotation)
 
         # It closes here, unless somebody else writes to it; then the two have to agree.
         before, level, log_content = own.file.rotation, own.level, own.log_content
         make = type(own)
-        own = self._own_log = None
+        own = self._llm_own_log = None
         try:
             return opened(path, rotation)
         except ConfigurationError:
-            self._own_log = make(opened(path, before), level=level, log_content=log_content)
+            self._llm_own_log = make(opened(path, before), level=level, log_content=log_content)
             raise
 
-    def _observers(self) -> Sequence[Observe]:
+    def _llm_observers(self) -> Sequence[Observe]:
         """Return what begins to observe a call."""
         found: list[Observe] = []
-        log = self._own_log
+        log = self._llm_own_log
         if log is not None:
             found.append(functools.partial(CallLines, log))
         if _otel.is_set_up():

@@ -45,11 +45,11 @@ class Summaries:
 
     @property
     @abstractmethod
-    def _answers_itself(self) -> bool:
+    def _llm_answers_itself(self) -> bool:
         """Whether the class has an answer of its own to a task."""
 
     @abstractmethod
-    def _asked(self, params: Params) -> dict[str, Any]:
+    def _llm_asked(self, params: Params) -> dict[str, Any]:
         """Take a snapshot of the parameters."""
 
     async def agenerate_summary(
@@ -114,17 +114,17 @@ class Summaries:
         if context_size is not None:
             context_size = CONTEXT_SIZE.check("context_size", context_size)
 
-        longest = self._longest(wish, context_size, params)
+        longest = self._llm_longest(wish, context_size, params)
 
         async def ask(task: str) -> str:
-            return await self._summary(task, params)
+            return await self._llm_summary(task, params)
 
         return await Condenser(ask, wish, longest=longest, at_once=at_once).condense(text)
 
     generate_summary = synchronous(agenerate_summary)
 
-    async def _summary(self, task: str, params: Params) -> str:
-        if self._answers_itself:
+    async def _llm_summary(self, task: str, params: Params) -> str:
+        if self._llm_answers_itself:
             answer = await self.arun(task, **params)
             if not isinstance(cast("Any", answer), str):
                 raise TypeError(
@@ -132,7 +132,7 @@ class Summaries:
                 )
             return answer
 
-        asked = self._asked(params)
+        asked = self._llm_asked(params)
         plain = {name: value for name, value in PLAIN.items() if name in asked}
         response = await self.agenerate(task, **cast("Params", {**params, **plain}))
         if response.finish_reason in WITHHELD:
@@ -142,15 +142,15 @@ class Summaries:
             raise ContextLengthExceeded("the text leaves its summary too little of the model's context")
         return response.text
 
-    def _longest(self, wish: Wish, context_size: int | None, params: Params) -> int:
+    def _llm_longest(self, wish: Wish, context_size: int | None, params: Params) -> int:
         """Return how many bytes a passage may take, rather too few than too many."""
         task = wish.of_whole("", is_merged=True)
         request = Request(model="", messages=messages_of(task), options={})
         asked: dict[str, Any] = {}
         # A subclass's __init__ may not call ours, and there may be no model behind it.
-        model: Model | None = vars(self).get("_model")
+        model: Model | None = vars(self).get("_llm_model")
         if model is not None and model.provider:
-            asked = self._asked(Params() if self._answers_itself else params)
+            asked = self._llm_asked(Params() if self._llm_answers_itself else params)
             request = model.applied(task, asked).request
             context_size = context_size or model.rulebook.context_size(request)
 

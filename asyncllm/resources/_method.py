@@ -16,7 +16,7 @@ INTERVAL = Parameter(Number(low=0.01, high=3600), "Look again after this long.",
 class Resources:
     """The method of an LLM that tells what it uses."""
 
-    _model: Model
+    _llm_model: Model
 
     def track_resource_utilization(self, *, interval: float = 0.25) -> UtilizationReport:
         """
@@ -44,12 +44,12 @@ class Resources:
         Raises:
             InvalidParameter: *interval* is out of its range.
         """
-        return UtilizationReport(self._gauges, INTERVAL.check("interval", interval))
+        return UtilizationReport(self._llm_gauges, INTERVAL.check("interval", interval))
 
-    def _gauges(self) -> dict[str, float]:
+    def _llm_gauges(self) -> dict[str, float]:
         """Add up what the open providers tell, with what several of them share only once."""
         things: dict[Hashable, Mapping[str, float]] = {}
-        for provider in self._model.opened:
+        for provider in self._llm_model.opened:
             things.update(provider.gauges())
         sums: dict[str, float] = {}
         for figures in things.values():

@@ -53,7 +53,7 @@ def made(model="m", **options):
 
 
 def state(llm):
-    return llm.parameters, llm._policies.strict, dict(llm._policies.given), list(llm.history)
+    return llm.parameters, llm._llm_policies.strict, dict(llm._llm_policies.given), list(llm.history)
 
 
 def changed(path, **fields):
@@ -178,7 +178,7 @@ def test_a_file_never_says_where_a_call_goes(tmp_path):
 
     restored = other.load_checkpoint(path)
 
-    assert other._model.settings["base_url"] == "http://here"
+    assert other._llm_model.settings["base_url"] == "http://here"
     assert restored.differs == {"settings": ({"base_url": "http://elsewhere"}, {"base_url": "http://here"})}
 
 

@@ -40,7 +40,7 @@ def test_what_an_llm_is_made_of_arrives(protocol):
     assert repr(arrived) == repr(llm)
     assert arrived.model_name == "Keyed:m"
     assert arrived.parameters == {"temperature": 0.5, "stop_token": ("a", "b"), "repetition_penalty": 1.2}
-    assert (arrived._policies.strict, arrived._retry) == (True, Retry(attempts=7))
+    assert (arrived._llm_policies.strict, arrived._llm_retry) == (True, Retry(attempts=7))
     assert arrived.run("x") == "http://elsewhere without a key"
 
 
@@ -56,7 +56,7 @@ def test_an_llm_that_has_been_used_travels_without_what_it_opened():
     llm = LLM("m", provider=FakeProvider)
     llm.run("x")
 
-    assert pickle.loads(pickle.dumps(llm))._model.rulebook.requests == []
+    assert pickle.loads(pickle.dumps(llm))._llm_model.rulebook.requests == []
 
 
 def test_a_subclass_arrives_as_itself():

@@ -175,15 +175,15 @@ def test_another_provider_brings_its_own_rules_and_gets_no_settings_of_the_first
     assert llm.model_name == "anthropic:claude-sonnet-4-5"
     assert llm.parameters == {"seed": 7}
     assert "seed" in [adjustment.parameter for adjustment in llm.plan("x").adjustments]
-    assert KEY not in repr(vars(llm._model)) + repr(vars(llm._model.rulebook))
-    assert llm._model.settings == {}
+    assert KEY not in repr(vars(llm._llm_model)) + repr(vars(llm._llm_model.rulebook))
+    assert llm._llm_model.settings == {}
 
 
 def test_a_model_of_the_same_provider_keeps_the_settings_unless_there_are_others():
     llm = LLM("openai:gpt-4.1", api_key=KEY, base_url="https://proxy.invalid/v1")
 
-    assert llm.set_model_name("gpt-4.1-mini")._model.settings["api_key"] == KEY
-    assert llm.set_model_name("openai:gpt-4.1", api_key="b")._model.settings == {"api_key": "b"}
+    assert llm.set_model_name("gpt-4.1-mini")._llm_model.settings["api_key"] == KEY
+    assert llm.set_model_name("openai:gpt-4.1", api_key="b")._llm_model.settings == {"api_key": "b"}
 
 
 class Choosy(FakeProvider):
@@ -233,12 +233,12 @@ def test_what_a_caller_wants_holds_for_the_next_model_too():
 )
 def test_a_model_that_cannot_be_leaves_the_one_that_was(name, options, error):
     llm = LLM("openai:gpt-4.1-mini", api_key=KEY)
-    before = llm._model
+    before = llm._llm_model
 
     with pytest.raises(error) as caught:
         llm.set_model_name(name, **options)
     assert KEY not in str(caught.value)
-    assert llm._model is before
+    assert llm._llm_model is before
     assert llm.model_name == "openai:gpt-4.1-mini"
 
 
@@ -345,7 +345,7 @@ async def test_models_that_are_changed_a_thousand_times_leave_nothing_behind():
     for number in range(1000):
         await llm.set_model_name(f"m-{number}").arun("x")
 
-    assert len(llm._model._left) <= 1
+    assert len(llm._llm_model._left) <= 1
 
 
 def test_an_llm_travels_with_the_model_that_it_was_set_to(llm):

@@ -3,10 +3,12 @@
 import copy
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import anyio.lowlevel
@@ -23,9 +25,12 @@ from asyncllm import (
     UnknownParameter,
     UnknownProvider,
 )
-from asyncllm._derive import PAIRS, THREADS
+from asyncllm._derive import PAIRS
 from asyncllm._registry import find
 from asyncllm.testing import FakeProvider
+
+MANY = 300
+"""More calls at a time than a pool of threads commonly has."""
 
 
 class Spoken(BaseLLM):
@@ -33,6 +38,25 @@ class Spoken(BaseLLM):
 
     def run(self, task=None, *args, **kwargs):
         return f"{task.upper()}{''.join(map(str, args))}{kwargs.get('mark', '')}"
+
+
+OWN = {
+    name.removeprefix("_llm")
+    for name in {*dir(LLM), *vars(LLM("fake:x", provider=FakeProvider))}
+    if name.startswith("_llm_")
+}
+"""What an LLM keeps for itself, as a class that cannot know of it may call something of its own."""
+
+
+class Own(BaseLLM):
+    """Sets them all, before and after."""
+
+    def __init__(self, *args, **kwargs):
+        for name in OWN:
+            setattr(self, name, "mine")
+        super().__init__(*args, **kwargs)
+        for name in OWN:
+            setattr(self, name, "mine")
 
 
 class Awaited(LLM):
@@ -527,7 +551,7 @@ async def test_overriding_runs_run_side_by_side():
 
 @pytest.mark.anyio
 async def test_overriding_runs_that_ask_each_other_never_wait_for_a_thread():
-    inside = threading.Barrier(THREADS, timeout=30)
+    inside = threading.Barrier(MANY, timeout=30)
 
     class Nested(BaseLLM):
         def run(self, task, *args, **kwargs):
@@ -537,8 +561,46 @@ async def test_overriding_runs_that_ask_each_other_never_wait_for_a_thread():
             return self.batch_run(["leaf"])[0]
 
     llm = Nested()
-    answers = await llm.abatch_run(["root"] * THREADS, max_concurrency=THREADS)
-    assert answers == ["ok"] * THREADS
+    answers = await llm.abatch_run(["root"] * MANY, max_concurrency=MANY)
+    assert answers == ["ok"] * MANY
+
+
+@pytest.mark.anyio
+async def test_nor_do_those_that_ask_each_other_through_threads_of_their_own():
+    inside = threading.Barrier(MANY, timeout=30)
+
+    class Inner(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            return "ok"
+
+    inner = Inner()
+
+    class Outer(BaseLLM):
+        def run(self, task, *args, **kwargs):
+            inside.wait()
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(inner.chat, task).result()
+
+    assert await Outer().abatch_run(["x"] * MANY, max_concurrency=MANY) == ["ok"] * MANY
+
+
+def test_a_subclass_may_call_its_own_attributes_what_it_likes():
+    llm = Own("fake:x", provider=FakeProvider, temperature=0.5)
+    assert llm.run("hello") == llm("hello") == LLM("fake:x", provider=FakeProvider).run("hello")
+    llm.chat("hello")
+    assert llm.set_seed(3).toggle_creative_mode(enable=True).metrics().calls == 3
+    assert "seed=3" in repr(llm)
+    twin = pickle.loads(pickle.dumps(copy.copy(llm)))
+    assert [getattr(each, name) for each in (llm, twin) for name in OWN] == ["mine"] * 2 * len(OWN)
+    assert len(twin.history) == 2
+
+
+def test_what_an_llm_keeps_for_itself_is_named_so_that_no_subclass_calls_its_own_the_same():
+    specified = {"_num_tokens", "_tokens_per_second", "_time_for_generation"}
+    private = {
+        name for name in {*dir(LLM), *vars(LLM("fake:x", provider=FakeProvider))} if re.match("_[a-z]", name)
+    }
+    assert {name for name in private if not name.startswith("_llm_")} == specified
 
 
 @pytest.mark.anyio

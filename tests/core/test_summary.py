@@ -357,7 +357,7 @@ def test_what_is_known_of_the_room_is_kept_to(model, call, limit):
 def test_a_context_that_ollama_is_asked_for_is_known():
     llm = LLM("ollama:llama3.2", provider_options={"ollama": {"options": {"num_ctx": 4096}}})
     sizes = [
-        llm._model.rulebook.context_size(llm._model.applied("x", asked).request)
+        llm._llm_model.rulebook.context_size(llm._llm_model.applied("x", asked).request)
         for asked in (llm.parameters, {}, {"seed": 1}, {"provider_options": {"ollama": {"options": 5}}})
     ]
 

@@ -379,7 +379,7 @@ def test_after_ctrl_c_the_next_call_works(script):
         try:
             waiting.run("x")
         except KeyboardInterrupt:
-            print(llm.run("x"), waiting._model.rulebook.running)
+            print(llm.run("x"), waiting._llm_model.rulebook.running)
     """)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

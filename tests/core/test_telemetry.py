@@ -343,7 +343,7 @@ async def test_a_server_is_named_by_its_address(spans, points):
 def test_the_provider_is_who_answers_at_the_address(address, provider):
     from asyncllm._observers._conventions import server_attributes
 
-    model = LLM("openai:gpt-4.1", base_url=address, api_key="k" * 9)._model
+    model = LLM("openai:gpt-4.1", base_url=address, api_key="k" * 9)._llm_model
     assert server_attributes(model)["gen_ai.provider.name"] == provider
 
 

@@ -28,7 +28,7 @@ def test_a_text_beyond_the_context_is_summarised(make_llm):
 
 def test_the_context_is_the_one_that_was_asked_for_or_the_usual_one(make_llm):
     sizes = [
-        llm._model.rulebook.context_size(llm._model.applied("x", {}).request)
+        llm._llm_model.rulebook.context_size(llm._llm_model.applied("x", {}).request)
         for llm in (make_llm(), make_llm(context_size=None))
     ]
 
