@@ -15,6 +15,7 @@ from ._prepare import Prepared
 from ._retry import Retry
 from ._several import together
 from ._stream import Stream
+from ._tallies import about_to_send
 from ._types import Count, Response
 from .errors import translated
 from .provider import Provider, Request
@@ -70,6 +71,7 @@ async def ask(provider: Provider, call: Prepared, request: Request) -> Response:
                 pass
         return stream.response
 
+    await about_to_send()
     with _guard(provider)():
         return await provider.complete(request)
 
@@ -79,6 +81,7 @@ async def begin(
 ) -> Stream:
     """Open a stream and wait for its first piece; only then does *stack* hold it open."""
     guard = _guard(provider)
+    await about_to_send()
     with guard():
         async with AsyncExitStack() as attempt:
             deltas = await attempt.enter_async_context(provider.stream(request))

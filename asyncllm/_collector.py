@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 from ._metrics import Metrics
@@ -38,11 +41,24 @@ class Collector:
                 self.latest = metrics.generation_time
             if len(self._parts) >= AT_ONCE:
                 self._so_far()
+        if (beside := self._beside()) is not None:
+            beside.add(metrics)
 
     def retried(self) -> None:
         """Count one more attempt at the same thing."""
         with self._lock:
             self._retries += 1
+        if (beside := self._beside()) is not None:
+            beside.retried()
+
+    @contextmanager
+    def beside(self, other: Collector) -> Generator[None]:
+        """Let *other* take in too what this one is told of within: by this task and those it starts."""
+        token = _BESIDE.set((self, other))
+        try:
+            yield
+        finally:
+            _BESIDE.reset(token)
 
     def over(self, model: Model, response: Response | None, error: BaseException | None) -> None:
         """
@@ -67,6 +83,10 @@ class Collector:
             is_failure = isinstance(error, Exception)
             self.add(Metrics(errors=int(is_failure), cancelled=int(not is_failure)))
 
+    def _beside(self) -> Collector | None:
+        owner, beside = _BESIDE.get()
+        return beside if owner is self else None
+
     def _so_far(self) -> Metrics:
         if self._parts[1:] or self._retries:
             parts, retries = self._parts, self._retries
@@ -75,3 +95,7 @@ class Collector:
                 total = replace(total, retries=total.retries + retries)
             self._parts, self._retries = [total], 0
         return self._parts[0]
+
+
+_BESIDE: ContextVar[tuple[Collector | None, Collector | None]] = ContextVar("_BESIDE", default=(None, None))
+"""Whose measures are taken in twice, and by whom else."""

@@ -20,8 +20,11 @@ class Deadline:
             ...
     """
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(
+        self, seconds: float | None, over: str = "the call was not over within timeout={:g} seconds"
+    ) -> None:
         self._seconds = seconds
+        self._over = over
         self._end = 0.0 if seconds is None else anyio.current_time() + seconds
 
     @contextmanager
@@ -39,4 +42,4 @@ class Deadline:
         with anyio.CancelScope(deadline=self._end) as scope:
             yield
         if scope.cancelled_caught:
-            raise TimedOut(f"the call was not over within timeout={self._seconds:g} seconds")
+            raise TimedOut(self._over.format(self._seconds))

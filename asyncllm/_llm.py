@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, Literal, Self, Unpack, cast
 
 from ._ask import answer, begin, count
-from ._batches import Batches
 from ._checkpoints import Checkpoints
 from ._collector import Collector
 from ._derive import Derived
@@ -36,6 +35,7 @@ from ._tallies import Batch
 from ._types import Count, Prompt, Response, Role, Timing
 from ._vocabulary import ALIASES, PARAMETERS, Effort, Params, checked, described, unknown
 from ._watch import Watch
+from .batch import Batches
 from .errors import InvalidParameter
 from .provider import Provider, estimated
 from .resources import Resources

@@ -27,6 +27,8 @@ from anyio.from_thread import BlockingPortal
 S = TypeVar("S")
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+V = TypeVar("V")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -52,12 +54,7 @@ def synchronous(
         call: Callable[[], Coroutine[Any, Any, R]] = functools.partial(
             _source(self, twin, method.__name__), *args, **kwargs
         )
-        running = _Running(call)
-        try:
-            running.start()
-            return running.future.result()
-        finally:  # Ctrl-C must not leave the call running behind.
-            running.cancel()
+        return wait_for(call)
 
     return (twin := _named_as_twin(blocking, method.__name__))
 
@@ -72,6 +69,31 @@ def synchronous_stream(
         return _streaming(functools.partial(_source(self, twin, method.__name__), *args, **kwargs))
 
     return (twin := _named_as_twin(blocking, method.__name__))
+
+
+def synchronous_hold(
+    method: Callable[Concatenate[S, P], AbstractAsyncContextManager[T]], view: Callable[[T], V]
+) -> Callable[Concatenate[S, P], AbstractContextManager[V]]:
+    """Derive the blocking twin of a method that holds something open; *view* shows it to synchronous code."""
+
+    @functools.wraps(method)
+    def blocking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[V]:
+        return _held(functools.partial(_source(self, twin, method.__name__), *args, **kwargs), view)
+
+    return (twin := _named_as_twin(blocking, method.__name__))
+
+
+def wait_for(call: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Wait for what *call* brings on the background loop."""
+    running = _Running(call)
+    # Ctrl-C in the wait of a future itself may come out as the error of a lock that it left halfway.
+    ended: SimpleQueue[Future[R]] = SimpleQueue()
+    running.future.add_done_callback(ended.put)
+    try:
+        running.start()
+        return ended.get().result()
+    finally:  # Ctrl-C must not leave the call running behind.
+        running.cancel()
 
 
 def upwards(instance: object, cls: type, name: str) -> Any:
@@ -170,6 +192,29 @@ def _streaming(
         while not pieces.empty():  # Who has left gets nothing more.
             pieces.get()
         pieces.put(None)
+
+
+@contextmanager
+def _held(opening: Callable[[], AbstractAsyncContextManager[T]], view: Callable[[T], V]) -> Generator[V]:
+    opened: Future[T] = Future()
+
+    # One task holds it from beginning to end: a cancel scope must not change tasks.
+    async def hold() -> None:
+        async with opening() as held:
+            opened.set_result(held)
+            await anyio.sleep_forever()
+
+    def ended(holding: Future[None]) -> None:
+        if not opened.done():
+            opened.set_exception(holding.exception() or CancelledError())
+
+    running = _Running(hold)
+    running.future.add_done_callback(ended)
+    try:
+        running.start()
+        yield view(opened.result())
+    finally:
+        running.cancel()
 
 
 class _Running(Generic[R]):

@@ -1,13 +1,14 @@
-"""What the calls of one batch share: their limit, and the tally of what was adjusted."""
+"""What the calls of one batch share: their limit, what is noted before they are sent, what was adjusted."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from types import TracebackType
+from typing import Self, TypeAlias, TypeVar
 
 import anyio
 
@@ -55,19 +56,22 @@ class Batch:
 
     def __init__(self, owner: object, limit: int) -> None:
         self.owner = owner
+        self.limit = limit
         self.limiter = anyio.CapacityLimiter(limit)
         self._counts: Counter[Kind] = Counter()
         self._of = 0
 
-    @contextmanager
-    def task(self) -> Generator[None]:
-        """Count what is asked within as one task, if it succeeds."""
-        kinds: dict[Kind, int] = {}
-        token = _TASK.set((self, kinds))
-        try:
-            yield
-        finally:
-            _TASK.reset(token)
+    def task(self, before: Callable[[], Awaitable[None]] | None = None) -> Calls:
+        """
+        Return the context of the calls for one task.
+
+        Args:
+            before: Awaited once, before the first request is sent.
+        """
+        return Calls(self, before)
+
+    def answered(self, kinds: Mapping[Kind, int]) -> None:
+        """Count one task, for which adjustments of these *kinds* were made."""
         self._of += 1
         self._counts.update(kinds)
 
@@ -81,16 +85,60 @@ class Batch:
     @staticmethod
     def count(owner: object, adjustments: Iterable[Adjustment]) -> None:
         """Take in the adjustments of one of *owner*'s calls, if it is part of a batch."""
-        batch, kinds = _TASK.get()
-        if batch is not None and batch.owner is owner:
-            kinds.update(((each.parameter, each.verdict, each.reason), 1) for each in adjustments)
+        if (calls := _of(owner)) is not None:
+            calls.kinds.update(((each.parameter, each.verdict, each.reason), 1) for each in adjustments)
 
     @staticmethod
     def turn(owner: object) -> AbstractAsyncContextManager[object]:
         """Wait until one more of several calls for a task of *owner*'s may be under way."""
-        batch, _ = _TASK.get()
-        return batch.limiter if batch is not None and batch.owner is owner else nullcontext()
+        calls = _of(owner)
+        return nullcontext() if calls is None else calls.batch.limiter
 
 
-_TASK: ContextVar[tuple[Batch | None, dict[Kind, int]]] = ContextVar("_TASK", default=(None, {}))
-"""The batch that the current task belongs to, and what was adjusted for it."""
+class Calls:
+    """The calls for one task of a batch, as a context that counts it, if it succeeds."""
+
+    def __init__(self, batch: Batch, before: Callable[[], Awaitable[None]] | None) -> None:
+        self.batch = batch
+        self.kinds: dict[Kind, int] = {}
+        self.requests = 0
+        """How many were sent, retries and all."""
+        self._token: Token[Calls | None] | None = None
+        self._before = before
+        self._noting = None if before is None else anyio.Lock()
+
+    def __enter__(self) -> Self:
+        self._token = _CALLS.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            _CALLS.reset(self._token)
+        if error is None:
+            self.batch.answered(self.kinds)
+
+    async def sends(self) -> None:
+        """Note that a request is about to be sent; of several at a time, none is before that is done."""
+        if self._noting is not None:
+            async with self._noting:
+                if self._before is not None:
+                    await self._before()
+                self._before = None
+        self.requests += 1
+
+
+async def about_to_send() -> None:
+    """Note that a request is about to be sent, where it is part of a batch."""
+    if (calls := _CALLS.get()) is not None:
+        await calls.sends()
+
+
+def _of(owner: object) -> Calls | None:
+    calls = _CALLS.get()
+    return calls if calls is not None and calls.batch.owner is owner else None
+
+
+_CALLS: ContextVar[Calls | None] = ContextVar("_CALLS", default=None)
+"""What of a batch is under way."""

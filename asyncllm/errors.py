@@ -13,6 +13,8 @@ What can go wrong, from the caller's side.
     + InvalidTask               also a ValueError: nothing to ask
     + UnsupportedParameter      strict=True, and the provider would not do just what was asked
   x CheckpointError             a checkpoint was not saved, or not loaded; everything is as it was
+  x JournalError                a batch's journal cannot be used, or not written
+  x BatchStopped                before all was done; ``results`` holds what had come
   x ProviderError               the provider was asked and failed
     + AuthenticationFailed
     + QuotaExceeded             no credit left; waiting does not help
@@ -30,7 +32,7 @@ What can go wrong, from the caller's side.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, TypeAlias, cast
@@ -84,6 +86,17 @@ class UnsupportedParameter(ConfigurationError):
 
 class CheckpointError(LLMError):
     """A checkpoint was not saved, or not loaded; the LLM is as it was, and so are earlier checkpoints."""
+
+
+class JournalError(LLMError):
+    """A batch's journal cannot be used, or not written; what it holds is as it was."""
+
+
+class BatchStopped(LLMError):
+    """A batch that was to bring every result has stopped before."""
+
+    results: Sequence[Any] = ()
+    """What had come until then."""
 
 
 class ProviderError(LLMError):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ._blocking import BlockingResults
+from ._method import Batches
+from ._progress import Progress
 from ._result import BatchResult
+from ._results import Results
 from ._task import Task
 
-__all__ = ["BatchResult", "Task"]
+__all__ = ["BatchResult", "Batches", "BlockingResults", "Progress", "Results", "Task"]

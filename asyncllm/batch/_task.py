@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from asyncllm._tasks import messages_of
 from asyncllm._types import Prompt
@@ -43,7 +43,7 @@ class Task:
     params: Mapping[str, Any]
 
     def __init__(self, prompt: Prompt, *, key: str | None = None, **params: Unpack[Params]) -> None:
-        if key is not None and (not isinstance(key, str) or not key):
+        if key is not None and (not isinstance(cast("Any", key), str) or not key):
             raise InvalidTask(f"a task's key is a text; got {key!r}")
         object.__setattr__(self, "prompt", prompt)
         object.__setattr__(self, "key", key)

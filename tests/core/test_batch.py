@@ -250,9 +250,9 @@ async def test_a_bad_parameter_is_refused_even_where_there_is_no_task():
 
 async def test_parameters_hold_for_every_task():
     fake = FakeProvider()
-    await LLM("m", provider=lambda: fake, seed=1).abatch_run(["a", "b"], temperature=0.5)
+    await LLM("m", provider=lambda: fake, top_p=0.9).abatch_run(["a", "b"], temperature=0.5)
 
-    assert [request.options for request in fake.requests] == [{"seed": 1, "temperature": 0.5}] * 2
+    assert [request.options for request in fake.requests] == [{"top_p": 0.9, "temperature": 0.5}] * 2
 
 
 async def test_a_task_can_be_a_conversation():

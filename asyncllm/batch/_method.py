@@ -1,0 +1,230 @@
+"""What an LLM does with many tasks."""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal, Unpack, cast, overload
+
+import anyio
+
+from asyncllm._batch import CONCURRENCY
+from asyncllm._collector import Collector
+from asyncllm._sync import synchronous, synchronous_hold
+from asyncllm._tallies import Answers, Batch
+from asyncllm._tasks import check_extras
+from asyncllm._types import Choice, Prompt, Response
+from asyncllm._vocabulary import Params, checked
+from asyncllm.errors import BatchStopped, LLMError
+
+from ._blocking import BlockingResults
+from ._bounds import Bounds, failures
+from ._notes import NoNotes
+from ._options import BatchOptions
+from ._pipeline import Pipeline
+from ._results import Results
+from ._source import Job, Source, Tasks
+from ._task import seed_of
+
+
+class Batches:
+    """What an LLM does with many tasks."""
+
+    _llm_collector: Collector
+
+    @abstractmethod
+    async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
+        """Ask once and return the answer's text."""
+
+    @abstractmethod
+    async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:
+        """Ask once and return the answer with all that is known of it."""
+
+    @abstractmethod
+    def parameter(self, name: str) -> Any:
+        """Return what a parameter is set to."""
+
+    @property
+    @abstractmethod
+    def _llm_answers_itself(self) -> bool:
+        """Whether the class has an answer of its own to a task."""
+
+    @asynccontextmanager
+    async def abatch(
+        self,
+        tasks: Tasks,
+        *args: Any,
+        max_concurrency: int = 16,
+        ordered: bool = False,
+        on_error: str = "keep",
+        deadline: float | None = None,
+        max_total_tokens: int | None = None,
+        max_cost: float | None = None,
+        **params: Unpack[Params],
+    ) -> AsyncGenerator[Results]:
+        """
+        Ask many tasks, and take the results as they come.
+
+        ::
+
+            async with llm.abatch(tasks, max_concurrency=50) as results:
+                async for result in results:
+                    print(result.key, result.text)
+
+        Tasks are taken from the iterable only as fast as they are asked, and asked only
+        as fast as results are taken: there may be any number of them, and memory does
+        not grow with it. Leaving the block early cancels what is under way.
+
+        With a ``seed``, each task has one of its own, which depends on that seed and
+        the task's key alone.
+
+        Args:
+            tasks:
+                Texts, conversations, or :class:`Task` objects with a key and parameters
+                of their own; any iterable, also an asynchronous or endless one.
+
+            args: For a class with an answer of its own, whose method takes more than the task.
+
+            max_concurrency: Ask at most this many at a time.
+
+            ordered:
+                Bring results in the tasks' order. The others wait for one that takes
+                long, up to some for each that may be under way.
+
+            on_error:
+                What a task that fails does. ``"keep"``: its result holds the error.
+                ``"raise"``: it cancels those under way, and the error is raised once what
+                had come is taken. ``"stop-after:N"``: after N of them no more tasks are begun.
+
+            deadline: Seconds for the whole batch; what is not over by then is :exc:`TimedOut`.
+
+            max_total_tokens:
+                Begin no more tasks once this many tokens were used. Like *max_cost* it
+                is exceeded by what is under way then.
+
+            max_cost: Begin no more tasks once this many US dollars were spent, by list prices.
+
+            params: Parameters for each task, as in :meth:`arun`; a task's own win over them.
+
+        Raises:
+            InvalidTask: *tasks* is a single one, or nothing to go through.
+            InvalidParameter: An argument is of the wrong type or out of range.
+        """
+        check_extras(args, taken=self._llm_answers_itself)
+        limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
+        stop_after = failures(on_error)
+        bounds = Bounds(
+            failures=stop_after or None,
+            deadline=deadline,
+            max_total_tokens=max_total_tokens,
+            max_cost=max_cost,
+        )
+        pipeline = Pipeline(
+            Source(tasks),
+            self._llm_ask(args, params),
+            batch=Batch(self, limit),
+            notes=NoNotes(),
+            bounds=bounds,
+            collector=self._llm_collector,
+            ordered=ordered,
+            raises=stop_after == 0,
+        )
+        async with _beside(pipeline.run):
+            yield pipeline.results
+
+    @overload
+    async def abatch_run(
+        self,
+        tasks: Tasks,
+        *args: Any,
+        return_errors: Literal[False] = ...,
+        **params: Unpack[BatchOptions],
+    ) -> Answers[str]: ...
+
+    @overload
+    async def abatch_run(
+        self,
+        tasks: Tasks,
+        *args: Any,
+        return_errors: Literal[True],
+        **params: Unpack[BatchOptions],
+    ) -> Answers[str | LLMError]: ...
+
+    async def abatch_run(
+        self, tasks: Tasks, *args: Any, return_errors: bool = False, **params: Unpack[BatchOptions]
+    ) -> Answers[str] | Answers[str | LLMError]:
+        """
+        Ask every task and return the texts, in the tasks' order.
+
+        It is :meth:`abatch`, collected, and takes what that takes. What was adjusted on
+        the way, and how often, is in the list's ``adjustments``.
+
+        Args:
+            tasks: Texts, conversations, or :class:`Task` objects.
+
+            args: For a class with an answer of its own, whose method takes more than the task.
+
+            return_errors:
+                Put the error of a task that failed in its place. Otherwise the
+                first error cancels the others and is raised by itself.
+
+            params: Arguments of :meth:`abatch`, and parameters for each call.
+
+        Raises:
+            BatchStopped: It has stopped before all was done; its ``results`` hold what had come.
+        """
+        params.setdefault("on_error", "keep" if return_errors else "raise")
+        texts: dict[int, str | LLMError] = {}
+        async with self.abatch(tasks, *args, **params) as results:
+            async for result in results:
+                texts[result.index] = result.text if result.error is None else result.error
+        answers = Answers([texts[index] for index in sorted(texts)])
+        answers.adjustments = results.adjustments
+        if results.stopped is not None:
+            stopped = BatchStopped(f"the batch has stopped: {results.stopped}")
+            stopped.results = answers
+            raise stopped
+        # Which of the two lists it is, return_errors says: the overloads tell the caller.
+        return cast("Answers[str]", answers)
+
+    batch = synchronous_hold(abatch, BlockingResults)
+    batch_run = synchronous(abatch_run)
+
+    def _llm_ask(self, args: tuple[Any, ...], params: Mapping[str, Any]) -> Callable[[Job], Any]:
+        """Return what asks one task, by the class's own method where it has one."""
+        if self._llm_answers_itself:  # It may take what is no parameter.
+            return functools.partial(_answered, cast("Any", self).arun, args, params)
+
+        common = checked(params)
+        base = common.get("seed", self.parameter("seed"))
+
+        async def ask(job: Job) -> Response:
+            own = {**common, **job.task.params}
+            if base is not None and "seed" not in job.task.params:
+                own["seed"] = seed_of(base, job.key)
+            return await self.agenerate(job.task.prompt, **own)
+
+        return ask
+
+
+async def _answered(arun: Any, args: tuple[Any, ...], params: Mapping[str, Any], job: Job) -> Response:
+    return Response(
+        choices=(Choice(text=await arun(job.task.prompt, *args, **{**params, **job.task.params})),)
+    )
+
+
+@asynccontextmanager
+async def _beside(run: Callable[[], Any]) -> AsyncGenerator[None]:
+    """Let *run* run beside the block, until that ends; what the block raises comes out as it is."""
+    error: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001 - raised below, out of the group
+            error = exc
+        group.cancel_scope.cancel()
+    if error is not None:
+        raise error
