@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from asyncllm.provider import Delta, Request, Usage
 
@@ -12,6 +14,7 @@ from ._context import Context
 from ._grammar import Grammar
 from ._job import Job
 from ._model import Model
+from ._program import Wish
 from ._sampler import Sampler
 from ._scores import Likelihood, Scores, likelihood
 from ._sequence import Sequence
@@ -59,6 +62,9 @@ class Plain:
         request = job.request
         prompt = tokens(model, request)
         self._sequence = sequence(model, request, prompt, room=model.context.size.longest)
+        self._budget = _budget(request.options)
+        self._ending = model.reasoning.ending
+        self._forced: deque[int] = deque()
         self._sampler = _sampler(model, request, prompt)
         self._logprobs: int | None = request.options.get("logprobs")
         self.strands = [Strand(prompt)]
@@ -73,7 +79,7 @@ class Plain:
             self._sequence.cached = strand.read
 
     def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
-        token = self._sampler.choose(scores)
+        token = self._next(scores)
         delta = self._sequence.take(token, self._likelihood(scores, token))
         has_ended = delta.finish_reason is not None
         if delta.text or has_ended:
@@ -84,6 +90,16 @@ class Plain:
 
     def close(self) -> None:
         self._sampler.close()
+
+    def _next(self, scores: Scores) -> int:
+        """Return the next token: the model's choice, or what ends its thoughts once they take too long."""
+        is_thinking = self._sequence.is_thinking
+        if is_thinking and self._budget is not None and self._sequence.reasoning >= self._budget:
+            self._forced.extend(self._ending)
+            self._ending = ()
+        if self._forced:
+            return self._forced.popleft()
+        return self._sampler.choose(scores, is_free=is_thinking)
 
     def _told(self, delta: Delta) -> Delta:
         if self._is_told:
@@ -107,7 +123,7 @@ def tokens(model: Model, request: Request) -> list[int]:
     begin: int | None = request.options.get("bos_token_id")
     if begin is not None:
         model.vocabulary.check("bos_token_id", [begin])
-    prompt = model.template.prompt(request.messages)
+    prompt = model.template.prompt(request.messages, _wish(request.options))
     return model.vocabulary.tokens(prompt.pieces, special=prompt.special, begin=begin)
 
 
@@ -124,7 +140,27 @@ def sequence(model: Model, request: Request, prompt: list[int], *, room: int) ->
         max_length=options.get("max_length"),
         stops=options.get("stop_token", ()),
         ends=ends,
+        splitter=model.reasoning.splitter(prompt, splits=options.get("reasoning_format") != "none"),
+        marks=model.reasoning.marks,
     )
+
+
+def _wish(options: Mapping[str, Any]) -> Wish:
+    """Return what *options* ask of the model's chat template."""
+    budget, effort = _budget(options), options.get("reasoning_effort")
+    asks_thoughts = True if effort is not None else None
+    return Wish(
+        tools=options.get("tools", ()),
+        variables=options.get("chat_template_kwargs", {}),
+        effort=None if effort == "none" else effort,
+        thoughts=asks_thoughts if budget is None else budget > 0,
+        begins_fixed="grammar" in options,
+    )
+
+
+def _budget(options: Mapping[str, Any]) -> int | None:
+    """Return how many tokens the model may think; None is as many as it likes."""
+    return 0 if options.get("reasoning_effort") == "none" else options.get("thinking_budget")
 
 
 def _sampler(model: Model, request: Request, prompt: list[int]) -> Sampler:

@@ -12,9 +12,11 @@ from ._capacity import size
 from ._context import Context, context
 from ._fingerprint import fingerprint
 from ._prompt import Template
+from ._reasoning import Reasoning, reasoning
 from ._settings import Settings
+from ._templates import templates
 from ._vocabulary import Vocabulary
-from ._weights import bytes_per_cell, chat_template, copies_whole, trained_context, weights
+from ._weights import bytes_per_cell, copies_whole, trained_context, weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Model:
 
     vocabulary: Vocabulary
     template: Template
+    reasoning: Reasoning
     context: Context
     fingerprint: str
     """What tells it from any other model."""
@@ -42,8 +45,15 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
         path, gpu_layers=settings.gpu_layers, devices=settings.devices, keep_going=keep_going
     ) as handle:
         vocabulary = Vocabulary(handle)
+        source, with_tools = templates(handle)
+        thinks = reasoning(vocabulary, source)
         template = Template(
-            chat_template(handle), bos=vocabulary.bos, eos=vocabulary.eos, specials=vocabulary.specials
+            source,
+            with_tools=with_tools,
+            bos=vocabulary.bos,
+            eos=vocabulary.eos,
+            specials=vocabulary.specials,
+            tags=thinks.tags,
         )
         whole = copies_whole(handle)
         with context(
@@ -58,4 +68,4 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
             whole=whole,
             vocabulary_size=vocabulary.size,
         ) as opened:
-            yield Model(vocabulary, template, opened, fingerprint(path))
+            yield Model(vocabulary, template, thinks, opened, fingerprint(path))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
-from typing import Any, NoReturn
 
-from jinja2 import TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from asyncllm.errors import InvalidModelFile, RequestRejected
+from asyncllm.errors import InvalidParameter, RequestRejected
 from asyncllm.provider import Message
+
+from ._program import Program, Wish
+from ._thinking import Tags, answer
+from ._turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,80 +32,87 @@ class Template:
     Args:
         source: The template in Jinja; without any, the texts go to the model line by line.
 
+        with_tools: The template for calls that offer tools, where that is another.
+
         bos: What begins a prompt.
 
         eos: What ends an answer.
 
         specials: The texts of special tokens: in a message they are text and nothing else.
+
+        tags: How the template marks thoughts.
     """
 
-    def __init__(self, source: str | None, *, bos: str, eos: str, specials: Iterable[str]) -> None:
-        try:
-            self._template = None if source is None else _environment().from_string(source)
-        except TemplateSyntaxError as exc:
-            raise InvalidModelFile(f"the model's chat template does not parse: {exc}") from exc
-        self._marks = {"bos_token": bos, "eos_token": eos}
-        texts = "|".join(re.escape(text) for text in specials if len(text) > 1)
+    def __init__(
+        self,
+        source: str | None,
+        *,
+        bos: str,
+        eos: str,
+        specials: Iterable[str],
+        with_tools: str | None = None,
+        tags: Tags | None = None,
+    ) -> None:
+        marks = {"bos_token": bos, "eos_token": eos}
+        self._plain = None if source is None else Program(source, marks)
+        self._with_tools = self._plain if with_tools is None else Program(with_tools, marks)
+        self._tags = tags
+        cuts = {*specials, *(tags.texts if tags is not None else ())}
+        texts = "|".join(re.escape(text) for text in cuts if len(text) > 1)
         self._begun = re.compile(f"(?s)(?=(?:{texts}))(.)" if texts else "(?!)(.)")
 
-    def prompt(self, messages: Sequence[Message]) -> Prompt:
+    def prompt(self, messages: Sequence[Message], wish: Wish | None = None) -> Prompt:
         """
         Return the text that the model is to continue.
 
         Where the assistant has the last word, that is its message; else its answer.
+        What it thought before earlier answers is left out.
+
+        Args:
+            messages: The conversation.
+
+            wish: What the template is told besides.
 
         Raises:
+            InvalidParameter: The template does not know what it is told.
             RequestRejected: The template does not accept the conversation.
         """
-        if self._template is None:
+        wish = wish or Wish()
+        program = self._with_tools if wish.tools else self._plain
+        if program is None:
+            if wish.tools or wish.variables:
+                raise InvalidParameter("the model has no chat template, so it can be told nothing besides")
             return Prompt(["\n".join(message.text for message in messages)], special=False)
 
+        variables = program.variables(wish)
         cut, end = _absent_from("".join(message.text for message in messages), 2)
-        turns = [_turn(message, self._begun.sub(rf"\1{cut}", message.text)) for message in messages]
-        if messages[-1:] and messages[-1].role == "assistant":
-            turns[-1]["content"] += end
-            text = _before(end, self._rendered(turns, begins_answer=False))
+        continues = messages[-1:] and messages[-1].role == "assistant"
+        turns = [
+            Turn.of(message, self._begun.sub(rf"\1{cut}", said))
+            for message, said in zip(messages, self._said(messages), strict=True)
+        ]
+        if continues:
+            turns[-1] = turns[-1].followed_by(end)
+            text = _before(end, program.rendered(turns, {**variables, "add_generation_prompt": False}))
         else:
-            text = self._rendered(turns, begins_answer=True)
+            text = program.rendered(turns, {**variables, "add_generation_prompt": True})
+            text += self._no_thoughts(text, wish, program)
         return Prompt(text.split(cut), special=True)
 
-    def _rendered(self, turns: list[dict[str, str]], *, begins_answer: bool) -> str:
-        """Render *turns*; where the template refuses or leaves out the system's, the user says it."""
-        system = [turn["content"] for turn in turns if turn["role"] == "system"]
-        try:
-            text = self._render(turns, begins_answer=begins_answer)
-        except RequestRejected:
-            if not system:
-                raise
-        else:
-            if all(said.strip() in text for said in system):
-                return text
+    def _said(self, messages: Sequence[Message]) -> Iterable[str]:
+        for left, message in zip(range(len(messages), 0, -1), messages, strict=True):
+            is_earlier = message.role == "assistant" and left > 1
+            yield answer(self._tags, message.text) if is_earlier else message.text
 
-        return self._render(_merged("\n\n".join(system), turns), begins_answer=begins_answer)
-
-    def _render(self, turns: list[dict[str, str]], *, begins_answer: bool) -> str:
-        assert self._template is not None
-        try:
-            return self._template.render(messages=turns, add_generation_prompt=begins_answer, **self._marks)
-        # The template is somebody's program: it may fail in any way.
-        except Exception as exc:
-            raise RequestRejected(
-                f"the model's chat template does not accept the conversation: {exc}"
-            ) from exc
-
-
-def _turn(message: Message, text: str) -> dict[str, str]:
-    return {"role": "system" if message.role == "developer" else message.role, "content": text}
-
-
-def _merged(system: str, turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    others = [turn for turn in turns if turn["role"] != "system"]
-    first = next((at for at, turn in enumerate(others) if turn["role"] == "user"), None)
-    if first is None:
-        return [{"role": "user", "content": system}, *others]
-
-    others[first] = {"role": "user", "content": f"{system}\n\n{others[first]['content']}"}
-    return others
+    def _no_thoughts(self, text: str, wish: Wish, program: Program) -> str:
+        """Return what to add to *text* so that the model does not think."""
+        tags = self._tags
+        if tags is None or tags.is_over(text):
+            return ""
+        if tags.is_open(text):
+            return tags.end if wish.thoughts is False else ""
+        skips = wish.begins_fixed or (wish.thoughts is False and not program.can_switch)
+        return tags.skip if skips else ""
 
 
 def _before(end: str, text: str) -> str:
@@ -124,26 +129,3 @@ def _absent_from(text: str, count: int) -> list[str]:
     """Return characters for marks: Unicode sets some aside that no text should hold."""
     absent = (chr(code) for code in range(0xFDD0, 0x110000) if chr(code) not in text)
     return list(islice(absent, count))
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    """Return what Hugging Face gives to templates."""
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = _json
-    given: dict[str, Any] = environment.globals
-    given.update(raise_exception=_refuse, strftime_now=_now)
-    return environment
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise TemplateError(message)
-
-
-def _now(form: str) -> str:
-    return datetime.now().astimezone().strftime(form)

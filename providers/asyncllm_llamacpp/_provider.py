@@ -11,13 +11,13 @@ import anyio
 from asyncllm.provider import Count, Delta, Params, Provider, Request, Table
 from asyncllm.rules import Rules
 
+from . import _rules
 from ._capacity import USUAL_CONTEXT
 from ._cores import cores
 from ._engine import Engine
 from ._engines import Hold, engines
 from ._job import Job
 from ._names import BUNDLED, located
-from ._rules import RULES
 from ._settings import Settings
 from ._state import Saving, TakingUp
 
@@ -91,7 +91,7 @@ class LlamaCppProvider(Provider):
         self._holds: dict[tuple[str, Settings], Hold] = {}
 
     def rules(self, model: str, params: Params) -> Rules:
-        return RULES
+        return _rules.rules(model)
 
     def engine(self, model: str, devices: Sequence[str] | None = None) -> Engine:
         """Return what runs *model* on *devices*, started on first use and held until :meth:`aclose`."""

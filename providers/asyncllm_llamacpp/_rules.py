@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
-from asyncllm.rules import Folded, Inapplicable, Leading, Native, Roles, Rules, Timed, Unsupported
+from asyncllm.rules import Folded, Inapplicable, Leading, Native, Roles, Rules, Timed, When
 
+from ._effort import Levels
 from ._rows import SEVERAL, Held, Known, Option, Placed, drawn, unbeamed
 from ._sampler import SEEDS
 
@@ -18,15 +20,31 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def _is_none(value: Any) -> bool:
+    return isinstance(value, str) and value == "none"
+
+
+def _are_tools(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(map(_are_named, cast("Sequence[Any]", value)))
+
+
+def _are_named(value: Any) -> bool:
+    return hasattr(value, "keys") and all(isinstance(name, str) for name in value)
+
+
 OPTIONS = {
-    "grammar":   Option("a text in GBNF", _is_text, stands_for="response_format", in_beams=False),
-    "typical_p": Option("a number above 0 and at most 1", _is_probability, draws=True),
+    "grammar":              Option("a text in GBNF", _is_text, stands_for="response_format", in_beams=False),
+    "typical_p":            Option("a number above 0 and at most 1", _is_probability, draws=True),
+    "tools":                Option("a list of functions, each as JSON schema has them", _are_tools),
+    "chat_template_kwargs": Option("a mapping of names that the chat template knows", _are_named),
+    "reasoning_format":     Option("'none', which leaves thoughts in the answer", _is_none),
 }  # fmt: skip
 """What ``provider_options={"llamacpp": {…}}`` may hold."""
 
-_NO_LEVELS = "llama.cpp has no word to a model of how much to think; its prompt may have one"
+_NOTHING_TO_LIMIT = Inapplicable("with reasoning_effort='none' there is no thinking to limit")
+_BUDGET = When("thinking_budget", (0,), Native(), otherwise=unbeamed(Native()))
 
-RULES: Rules = {
+_RULES: Rules = {
     "max_tokens":           Native(),
     "max_length":           Native(),
     "temperature":          drawn(Native()),
@@ -50,10 +68,14 @@ RULES: Rules = {
     "pad_token_id":         Inapplicable("each answer is computed by itself: no row is shorter than another"),
     "system_prompt":        Leading("system"),
     "role":                 Roles(called={"developer": "system"}),
-    "reasoning_effort":     Unsupported(_NO_LEVELS),
-    "thinking_budget":      Unsupported(_NO_LEVELS),
+    "thinking_budget":      When("reasoning_effort", ("none",), _NOTHING_TO_LIMIT, otherwise=_BUDGET),
     "response_format":      unbeamed(Held()),
     "device":               Placed(),
     "timeout":              Timed(),
     "provider_options":     Known("llamacpp", OPTIONS),
 }  # fmt: skip
+
+
+def rules(model: str) -> Rules:
+    """Return the table for *model*."""
+    return {**_RULES, "reasoning_effort": Levels(model)}

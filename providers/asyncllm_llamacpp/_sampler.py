@@ -78,19 +78,27 @@ class Sampler:
         for link in (*changes, *_draw(wanted, vocabulary_size)):
             llama.llama_sampler_chain_add(self._chain, link)  # The chain owns its links.
 
-    def choose(self, scores: Scores) -> int:
-        """Choose a token by its *scores*, and remember it for the penalties."""
+    def choose(self, scores: Scores, *, is_free: bool = False) -> int:
+        """
+        Choose a token by its *scores*, and remember it for the penalties.
+
+        Args:
+            scores: The scores.
+
+            is_free: Whether it need not fit the grammar: what is thought before the answer.
+        """
         if self._takes_best:
             return int(scores.argmax())
 
+        grammar = None if is_free else self._grammar
         every = candidates(scores)
-        left = every if self._grammar is None else self._grammar.fitting(every)
+        left = every if grammar is None else grammar.fitting(every)
         chosen = lent(left)
         _apply(self._chain, chosen)
         token: int = chosen.data[chosen.selected].id
         _accept(self._chain, token)
-        if self._grammar is not None:
-            self._grammar.accept(token)
+        if grammar is not None:
+            grammar.accept(token)
         return token
 
     def close(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from asyncllm.errors import ContextLengthExceeded, InvalidParameter, RequestRejected
 from asyncllm.provider import Delta, FinishReason, StopMatcher, TokenLogprob, Usage
 
 from ._scores import Likelihood
+from ._thinking import Splitter
 from ._vocabulary import Vocabulary
 
 
@@ -31,6 +32,10 @@ class Sequence:
 
         ends: Tokens that end the answer, besides those that the model has for it.
 
+        splitter: What takes the thoughts out of the answer; by default nothing does.
+
+        marks: What stands for tokens that would add nothing to a text: the tags of thoughts.
+
     Raises:
         ContextLengthExceeded: There is no room for an answer.
         InvalidParameter: *max_length* leaves no room for one.
@@ -47,6 +52,8 @@ class Sequence:
         max_length: int | None = None,
         stops: Iterable[str],
         ends: Iterable[int] = (),
+        splitter: Splitter | None = None,
+        marks: Mapping[int, bytes] | None = None,
     ) -> None:
         if not prompt:  # llama.cpp ends the process if asked what follows on nothing.
             raise RequestRejected(
@@ -62,10 +69,13 @@ class Sequence:
         """How many tokens of the prompt the model had read before."""
         self._vocabulary = vocabulary
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._splitter = splitter or Splitter(None)
+        self._marks = marks or {}
         self._matcher = StopMatcher(stops)
         self._ends = frozenset(ends)
         self._logprobs: list[TokenLogprob] = []
         self._count = 0
+        self._before_answer = 0
         left = room - len(prompt)
         asked = _tighter(max_tokens, None if max_length is None else max_length - len(prompt))
         if asked is not None and asked < 1:
@@ -76,6 +86,16 @@ class Sequence:
         """How many tokens the answer may take."""
         self.at_limit: FinishReason = "length" if self.limit == asked else "context_length"
         """Why it ends there."""
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether what comes next is a thought: no part of the answer."""
+        return self._splitter.is_thinking
+
+    @property
+    def reasoning(self) -> int:
+        """How many tokens were thought so far, with the tags around them."""
+        return self._before_answer if self._splitter.has_thought else 0
 
     def take(self, token: int, likelihood: Likelihood | None = None) -> Delta:
         """
@@ -90,26 +110,44 @@ class Sequence:
         if self._vocabulary.ends(token) or token in self._ends:
             return self._end("stop", "")
 
-        letters = self._decoder.decode(self._vocabulary.piece(token))
-        if likelihood is not None:
-            self._logprobs.append(self._said(letters, likelihood))
+        mark = self._marks.get(token) if self._splitter.takes_tags else None
+        written = mark or self._vocabulary.piece(token)
+        letters = self._answered(self._decoder.decode(written), likelihood)
         text = self._matcher.push(letters)
         if self._matcher.matched is not None or self._count == self.limit:
             return self._end(self.at_limit, text)
 
         return Delta(text=text, logprobs=self._told() if text else ())
 
+    def _answered(self, letters: str, likelihood: Likelihood | None) -> str:
+        """Return what *letters* add to the answer, which they may only show to have begun."""
+        was_answering = self._splitter.is_answering
+        self._before_answer += not was_answering
+        answered = self._splitter.push(letters)
+        is_thought = self._splitter.has_thought and not was_answering
+        if is_thought:
+            self._logprobs.clear()  # What might have been the answer was a tag.
+        if likelihood is not None and (answered or not is_thought):
+            said = answered if self._splitter.has_thought else letters
+            self._logprobs.append(self._said(said, likelihood))
+        return answered
+
     def _end(self, reason: FinishReason, text: str) -> Delta:
         """Return the rest: a letter that is not complete, and what might have become a stop token."""
-        text += self._matcher.push(self._decoder.decode(b"", final=True))
-        text += self._matcher.finish()
+        rest = self._splitter.push(self._decoder.decode(b"", final=True)) + self._splitter.finish()
+        text += self._matcher.push(rest) + self._matcher.finish()
         matched = self._matcher.matched
         return Delta(
             text=text,
             finish_reason=reason if matched is None else "stop_sequence",
             matched_stop=matched,
             logprobs=self._told(),
-            usage=Usage(input_tokens=len(self.prompt), output_tokens=self._count, cached_tokens=self.cached),
+            usage=Usage(
+                input_tokens=len(self.prompt),
+                output_tokens=self._count,
+                cached_tokens=self.cached,
+                reasoning_tokens=self.reasoning,
+            ),
         )
 
     def _said(self, letters: str, likelihood: Likelihood) -> TokenLogprob:

@@ -80,6 +80,16 @@ class Vocabulary:
         """All tokens that say so."""
         return frozenset(token for token in range(self.size) if self.ends(token))
 
+    def parts(self, text: str) -> list[int]:
+        """Return the tokens of *text* within a prompt, where the texts of special tokens stand for these."""
+        return self._tokens(text.encode("utf-8", "replace"), special=True)
+
+    def text(self, tokens: Iterable[int]) -> str:
+        """Return what *tokens* come to, special ones included."""
+        return b"".join(self.piece(token) or self._text(token).encode() for token in tokens).decode(
+            errors="replace"
+        )
+
     def _tokens(self, text: bytes, special: bool) -> list[int]:
         room = len(text) + 2
         while True:

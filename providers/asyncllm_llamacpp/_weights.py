@@ -74,12 +74,6 @@ def bytes_per_cell(model: int) -> int:
     return size
 
 
-def chat_template(model: int) -> str | None:
-    """Return the Jinja template in which the model was taught to converse, where it has one."""
-    source: bytes | None = llama.llama_model_chat_template(model, None)
-    return None if source is None else source.decode(errors="replace")
-
-
 def _said(model: int, name: str) -> str:
     """Return what the model's file says of *name*; nothing where it does not."""
     room = ctypes.create_string_buffer(128)

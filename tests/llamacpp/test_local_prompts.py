@@ -1,9 +1,13 @@
 """How a conversation becomes the text that a model continues."""
 
+from pathlib import Path
+
 import pytest
 
-from asyncllm import InvalidModelFile, Message, RequestRejected
+from asyncllm import InvalidModelFile, InvalidParameter, Message, RequestRejected
+from asyncllm_llamacpp._program import Wish
 from asyncllm_llamacpp._prompt import Template
+from asyncllm_llamacpp._thinking import shown
 
 PLAIN = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}<end>{% endfor %}"
@@ -14,6 +18,20 @@ REFUSES_SYSTEM = (
     + PLAIN
 )
 LEAVES_SYSTEM_OUT = PLAIN.replace("in messages %}", "in messages if message.role != 'system' %}")
+TAKES_TURNS = (
+    "{% for message in messages %}"
+    "{% if (message.role == 'user') != (loop.index0 is even) %}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant') }}"
+    "{% endif %}{% endfor %}" + PLAIN
+)
+"""Knows no system either, as Gemma 2."""
+HARMONY = (
+    "{% for message in messages %}"
+    "{% if message.role == 'assistant' %}<|start|>assistant<|channel|>final<|message|>"
+    "{% else %}<|start|>{{ message.role }}<|message|>{% endif %}{{ message.content }}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}"
+    "{#- <|channel|>analysis<|message|> comes before the answer, as with gpt-oss. #}"
+)
 
 ASKED = (Message("system", "Be kind."), Message("user", "Hi."))
 SAID_BY_USER = "<user>Be kind.\n\nHi.<end><assistant>"
@@ -51,6 +69,36 @@ def test_several_systems_are_said_together():
     )
 
 
+def test_a_template_may_say_the_systems_words_in_another_form():
+    source = PLAIN.replace("{{ message.content }}", "{{ message.content | tojson }}")
+
+    assert text(source, Message("system", 'Be "kind".'), ASKED[1]).startswith('<system>"Be \\"kind\\"."<end>')
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("user A, user B", "<user>A\n\nB<end><assistant>"),
+        ("system S, user A, user B", "<user>S\n\nA\n\nB<end><assistant>"),
+        ("assistant A, user B", "<user><end><assistant>A<end><user>B<end><assistant>"),
+        (
+            "user A, assistant B, assistant C, user D",
+            "<user>A<end><assistant>B\n\nC<end><user>D<end><assistant>",
+        ),
+    ],
+)
+def test_a_template_that_insists_on_turns_gets_them(said, expected):
+    messages = [Message(*turn.split()) for turn in said.split(", ")]
+
+    assert text(TAKES_TURNS, *messages) == expected
+
+
+def test_a_template_that_does_not_insist_gets_the_messages_as_they_are():
+    messages = [Message("assistant", "A"), Message("assistant", "B"), Message("user", "C")]
+
+    assert text(PLAIN, *messages) == "<assistant>A<end><assistant>B<end><user>C<end><assistant>"
+
+
 def test_a_template_that_refuses_the_conversation_says_why():
     source = "{{ raise_exception('roles must alternate') }}"
     with pytest.raises(RequestRejected, match="does not accept the conversation: roles must alternate"):
@@ -81,6 +129,51 @@ def test_a_template_has_what_hugging_face_gives_it():
     )
 
     assert text(source, Message("user", "-"), Message("user", "<é>")) == '<s>\n"<é>"4</s>'
+
+
+def test_a_template_may_mark_what_the_model_is_to_learn():
+    source = "{% generation %}{{ messages[0].content }}{% endgeneration %}"
+
+    assert text(source, Message("user", "Hi.")) == "Hi."
+
+
+TOOLS = ({"type": "function", "function": {"name": "weather", "description": "Tell the <weather>."}},)
+TOLD = '[{"type": "function", "function": {"name": "weather", "description": "Tell the <weather>."}}]'
+TAKES_TOOLS = "{% if tools is not none %}{{ tools | tojson }}{% endif %}" + PLAIN
+
+
+def told(source, wish, **given):
+    template = Template(source, bos="<s>", eos="</s>", specials=(), **given)
+    return "".join(template.prompt([Message("user", "Hi.")], wish).pieces)
+
+
+def test_a_template_that_takes_tools_gets_them():
+    assert told(TAKES_TOOLS, Wish(tools=TOOLS)) == f"{TOLD}<user>Hi.<end><assistant>"
+    assert told(TAKES_TOOLS, Wish()) == "<user>Hi.<end><assistant>"
+
+
+def test_a_template_of_its_own_is_taken_for_tools():
+    assert told("plain", Wish(tools=TOOLS), with_tools="{{ tools | length }}") == "1"
+    assert told("plain", Wish(), with_tools="{{ tools | length }}") == "plain"
+
+
+def test_a_template_that_knows_no_tools_is_not_told_of_any():
+    with pytest.raises(InvalidParameter, match="knows no tools; leave out the option 'tools'"):
+        told(PLAIN, Wish(tools=TOOLS))
+
+
+def test_a_template_is_told_what_it_knows_and_nothing_else():
+    source = "{{ mood }}, {{ missing | default('none') }}"
+
+    assert told(source, Wish(variables={"mood": "kind"})) == "kind, none"
+    with pytest.raises(InvalidParameter, match="does not look at 'moods'"):
+        told(source, Wish(variables={"moods": "kind"}))
+
+
+@pytest.mark.parametrize("wish", [Wish(tools=TOOLS), Wish(variables={"mood": "kind"})])
+def test_without_a_template_nobody_can_be_told(wish):
+    with pytest.raises(InvalidParameter, match="has no chat template"):
+        told(None, wish)
 
 
 def test_without_a_template_the_texts_stand_line_by_line_and_nothing_is_special():
@@ -143,3 +236,58 @@ def test_special_tokens_are_no_text(model):
 
     assert [model.vocabulary.piece(token) for token in specials] == [b"", b""]
     assert model.vocabulary.ends(specials[1])
+
+
+# Templates as they are, each with traits of its own.
+
+TEMPLATES = Path(__file__).parent / "templates"
+NAMES = ["qwen3", "mistral-nemo", "phi-3.5", "deepseek-r1"]
+CHAT = (
+    Message("system", "SYSTEM."),
+    Message("user", "ONE."),
+    Message("assistant", "TWO."),
+    Message("user", "THREE."),
+)
+
+
+def real(name):
+    source = HARMONY if name == "harmony" else (TEMPLATES / f"{name}.jinja").read_text()
+    return Template(source, bos="<s>", eos="</s>", specials=("<s>", "</s>"), tags=shown(source))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "harmony"])
+@pytest.mark.parametrize("last", [3, 4])
+def test_all_that_is_said_is_there_and_in_its_order(name, last):
+    made = "".join(real(name).prompt(CHAT[:last]).pieces)
+    places = [made.find(message.text) for message in CHAT[1:last]]
+
+    assert "SYSTEM." in made
+    assert places == sorted(places)
+    assert places[0] >= 0
+    assert made.endswith("TWO.") is (last == 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "usual", "off"),
+    [
+        ("qwen3", "<|im_start|>assistant\n", "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
+        ("deepseek-r1", "<think>\n", "<think>\n\n</think>\n\n"),
+        ("mistral-nemo", "[/INST]", "[/INST]"),
+        ("phi-3.5", "<|assistant|>\n", "<|assistant|>\n"),
+        ("harmony", "<|start|>assistant", "<|start|>assistant<|channel|>final<|message|>"),
+    ],
+)
+def test_where_the_answer_begins(name, usual, off):
+    template = real(name)
+
+    assert "".join(template.prompt(CHAT).pieces).endswith(usual)
+    assert "".join(template.prompt(CHAT, Wish(thoughts=True)).pieces).endswith(usual)
+    assert "".join(template.prompt(CHAT, Wish(thoughts=False)).pieces).endswith(off)
+
+
+@pytest.mark.parametrize("name", ["qwen3", "mistral-nemo"])
+def test_tools_are_offered_in_the_models_own_form(name):
+    offered = "".join(real(name).prompt(CHAT, Wish(tools=TOOLS)).pieces)
+
+    assert '"name": "weather"' in offered
+    assert "weather" not in "".join(real(name).prompt(CHAT).pieces)
