@@ -56,7 +56,7 @@ def finished(
 
 
 def _shortfall(call: Prepared, response: Response) -> tuple[Adjustment, ...]:
-    """Return the adjustment that a server made which was asked for several texts and returned fewer."""
+    """Return the adjustment that a provider made which was asked for several texts and returned fewer."""
     came = len(response.choices)
     if came >= call.choices or response.finish_reason in CUT_SHORT:
         return ()
@@ -67,6 +67,6 @@ def _shortfall(call: Prepared, response: Response) -> tuple[Adjustment, ...]:
             verdict="clamped",
             asked=call.choices,
             sent=came,
-            reason="the server returned fewer",
+            reason="the provider returned fewer",
         ),
     )

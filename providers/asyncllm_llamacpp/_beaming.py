@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain, repeat
 
 import numpy as np
 
 from asyncllm.errors import ContextLengthExceeded, InvalidParameter
 from asyncllm.provider import Delta, Usage
 
-from ._beam_options import draws, search
-from ._beams import Beams, Hypothesis
-from ._call import sequence, tokens
+from ._beam_grammars import Grammars
+from ._beam_options import draws, processors, search
+from ._beams import Beams, Step
+from ._call import grammar, sequence, tokens
 from ._context import Context
 from ._forks import carried
+from ._grammar import nothing_fits
+from ._hypotheses import Hypothesis
 from ._job import Job
 from ._model import Model
 from ._scores import Scores
@@ -39,14 +42,15 @@ class Beaming:
         self._prompt = tokens(model, job.request)
         self.width: int = options["num_beams"]
         _check_width(self.width, model.context)
-        self._biases: Mapping[int, float] = options.get("logit_bias", {})
-        model.vocabulary.check("logit_bias", self._biases)
+        model.vocabulary.check("logit_bias", options.get("logit_bias", ()))
         limits = sequence(
             model, job.request, self._prompt, room=_room(len(self._prompt), self.width, model.context)
         )
         self._at_limit = limits.at_limit
         self._beams = Beams(
-            search(options, model.vocabulary, limits.limit), prompt=self._prompt, draws=draws(options)
+            search(options, model.vocabulary, limits.limit),
+            processors=[*processors(options, self._prompt)],
+            draws=draws(options),
         )
         self.strands = [Strand(self._prompt)]
         self.is_seeded = "seed" in options
@@ -54,6 +58,8 @@ class Beaming:
         """What follows on each, until all are heard."""
         self._queued: float | None = None
         self._cached = 0
+        held = grammar(model, job.request)
+        self._grammars = None if held is None else Grammars(held)
 
     def begin(self, strand: Strand) -> None:
         self._rows.pop(strand, None)  # It gave way, and is heard once more.
@@ -62,11 +68,11 @@ class Beaming:
             self._cached = strand.read
 
     def hear(self, strand: Strand, scores: Scores, context: Context) -> bool:
-        self._rows[strand] = self._biased(scores)
+        self._rows[strand] = scores.copy()
         if any(each.unread or each not in self._rows for each in self.strands):
             return False
 
-        step = self._beams.advance(np.stack([self._rows[each] for each in self.strands]))
+        step = self._advance(np.stack([self._rows[each] for each in self.strands]))
         self._rows.clear()
         memory = context.memory
         if step is None:
@@ -81,16 +87,22 @@ class Beaming:
         return False
 
     def close(self) -> None:
-        """Do nothing: llama.cpp holds nothing for it."""
+        if self._grammars is not None:
+            self._grammars.close()
 
-    def _biased(self, scores: Scores) -> Scores:
-        row = scores.copy()
-        for token, bias in self._biases.items():
-            row[token] += bias
-        return row
+    def _advance(self, logits: Scores) -> Step | None:
+        if self._grammars is None:
+            return self._beams.advance(logits)
+
+        step = self._beams.advance(logits, self._grammars.fitting(logits))
+        if step is not None:
+            self._grammars.follow(step)
+        return step
 
     def _answer(self) -> None:
         found = self._beams.results()
+        if not found:
+            raise nothing_fits()
         usage = Usage(
             input_tokens=len(self._prompt),
             output_tokens=sum(len(each.tokens) for each in found),
@@ -105,11 +117,12 @@ class Beaming:
         request = replace(self.job.request, options=asked)
         room = self._model.context.size.longest
         told = sequence(self._model, request, self._prompt, room=room)
-        deltas = [told.take(token) for token in found.tokens]
+        deltas = list(map(told.take, found.tokens, found.likelihoods or repeat(None)))
         reason = deltas[-1].finish_reason
         return replace(
             deltas[-1],
             text="".join(delta.text for delta in deltas),
+            logprobs=tuple(chain.from_iterable(delta.logprobs for delta in deltas)),
             finish_reason=self._at_limit if reason == "length" else reason,
         )
 

@@ -9,10 +9,8 @@ in the end fewer may be returned, than were asked for.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,35 +18,9 @@ from numpy.typing import NDArray
 from asyncllm.provider import FinishReason
 
 from ._draws import Draws
-from ._scores import Scores
-
-Tokens: TypeAlias = list[int]
-EarlyStopping: TypeAlias = bool | Literal["never"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """What is looked for."""
-
-    beams: int
-    """How many beams go on at a time."""
-    returned: int = 1
-    """How many answers there are to be; at most as many as beams."""
-    max_tokens: int
-    """How many tokens an answer may take."""
-    ends: frozenset[int] = frozenset()
-    """Tokens that end an answer. How many there are has a say in how many continuations are looked at."""
-    length_penalty: float = 1.0
-    """The power of an answer's length by which its score is divided: above 0 prefers long answers."""
-    early_stopping: EarlyStopping = False
-    """
-    When to stop, with as many answers as beams: at once (True), when none that goes on is better so far
-    (False), or when none can become better (``"never"``).
-    """
-    repetition_penalty: float = 1.0
-    """What the log probabilities of tokens that came before, the prompt's too, are multiplied by."""
-    stops: Callable[[Sequence[int]], bool] | None = None
-    """Whether an answer ends with its last token, for another reason than that token by itself."""
+from ._hypotheses import Hypotheses, Hypothesis, Search, Tokens
+from ._processors import Processor
+from ._scores import Fitting, Likelihood, Scores, best, likelihood, logprobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +34,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """An answer, with the token that ends it."""
-
-    tokens: Tokens
-    score: float
-    """Its log probability, divided by its length to the power of the length penalty."""
-    reason: FinishReason
-
-
-@dataclass(frozen=True, slots=True)
 class _Beam:
     tokens: Tokens
     score: float
+    likelihoods: tuple[Likelihood, ...] = ()
 
 
 class Beams:
@@ -84,23 +47,25 @@ class Beams:
     Args:
         search: What is looked for.
 
-        prompt: The tokens that the answers continue.
+        processors: Change the log probabilities, each what the one before left.
 
         draws: Draws the continuations; without it, the likeliest are taken.
     """
 
-    def __init__(self, search: Search, *, prompt: Sequence[int], draws: Draws | None = None) -> None:
+    def __init__(
+        self, search: Search, *, processors: Sequence[Processor] = (), draws: Draws | None = None
+    ) -> None:
         assert 1 <= search.returned <= search.beams
         assert search.max_tokens >= 1
         self._search = search
-        self._prompt = np.unique(np.asarray(prompt, np.intp))
+        self._processors = processors
         self._draws = draws
         self._running = [_Beam([], 0.0)]
-        self._finished: list[Hypothesis] = []
+        self._finished = Hypotheses(search)
         # Enough for all beams to go on even where each could end in every way.
         self._width = max(2, 1 + len(search.ends)) * search.beams
 
-    def advance(self, logits: Scores) -> Step | None:
+    def advance(self, logits: Scores, fitting: Fitting | None = None) -> Step | None:
         """
         Continue the beams; return how, or None where the search is over.
 
@@ -108,26 +73,30 @@ class Beams:
             logits:
                 A row for each beam, in the order of the last step: what the model makes of every token
                 as its next one. The first time there is one row, the prompt's. It is not changed.
+
+            fitting: Which tokens may follow on each; None is all.
         """
         assert self._running, "the search is over"
         assert len(logits) == len(self._running)
-        scores = self._scores(logits)
-        flat = scores.ravel()
+        likely = self._likely(logits, fitting)
+        before = np.array([beam.score for beam in self._running], np.float32)
+        flat = (likely + before[:, None]).ravel()
         found: list[int] = self._continuations(flat).tolist()
         going: list[tuple[int, _Beam]] = []
         for rank, place in enumerate(found):
             parent, token = divmod(place, logits.shape[1])
-            beam = _Beam([*self._running[parent].tokens, token], float(flat[place]))
+            beam = self._continued(self._running[parent], token, float(flat[place]), likely[parent])
             reason = self._end(beam.tokens)
             if reason is None:
                 going.append((parent, beam))
             elif rank < self._search.beams:
-                self._finish(beam, reason)
+                self._finished.add(beam.tokens, beam.score, reason, beam.likelihoods)
         # Draws come in any order; what goes on is ranked.
         going.sort(key=lambda each: -each[1].score)
         del going[self._search.beams :]
         self._running = [beam for _, beam in going]
-        if self._is_over():
+        first = self._running[0] if self._running else None
+        if first is None or self._finished.are_final(first.score, len(first.tokens)):
             self._running = []
             return None
 
@@ -135,21 +104,25 @@ class Beams:
 
     def results(self) -> list[Hypothesis]:
         """Return the answers found, the best first."""
-        return self._finished[: self._search.returned]
+        return self._finished.best
 
-    def _scores(self, logits: Scores) -> Scores:
-        """Return the log probability of each beam with each token added."""
-        scores: Scores = logits - logits.max(axis=1, keepdims=True)
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        for row, beam in zip(scores, self._running, strict=True):
-            if self._search.repetition_penalty != 1:
-                seen = np.concatenate((self._prompt, np.array(beam.tokens, np.intp)))
-                # What was seen twice is multiplied once; no log probability is above 0, to be divided.
-                row[seen] *= np.float32(self._search.repetition_penalty)
+    def _likely(self, logits: Scores, fitting: Fitting | None) -> Scores:
+        """Return the log probability of each token that may follow on each beam."""
+        likely = logprobs(logits)
+        if fitting is not None:
+            likely[~fitting] = -np.inf
+        for row, beam in zip(likely, self._running, strict=True):
+            for process in self._processors:
+                process(row, beam.tokens)
             if self._draws is not None:
                 self._draws.narrow(row, least=max(2, 1 + len(self._search.ends)))
-        scores += np.array([beam.score for beam in self._running], np.float32)[:, None]
-        return scores
+        return likely
+
+    def _continued(self, beam: _Beam, token: int, score: float, likely: Scores) -> _Beam:
+        tokens = [*beam.tokens, token]
+        if self._search.logprobs is None:
+            return _Beam(tokens, score)
+        return _Beam(tokens, score, (*beam.likelihoods, likelihood(likely, token, self._search.logprobs)))
 
     def _continuations(self, scores: Scores) -> NDArray[np.intp]:
         """Return the places in *scores* of the continuations to look at."""
@@ -163,41 +136,3 @@ class Beams:
         if self._search.stops is not None and self._search.stops(tokens):
             return "stop_sequence"
         return "length" if len(tokens) == self._search.max_tokens else None
-
-    def _finish(self, beam: _Beam, reason: FinishReason) -> None:
-        self._finished.append(Hypothesis(beam.tokens, self._penalized(beam.score, len(beam.tokens)), reason))
-        self._finished.sort(key=lambda each: -each.score)
-        del self._finished[self._search.beams :]
-
-    def _is_over(self) -> bool:
-        if not self._running:
-            return True
-        if len(self._finished) < self._search.beams:
-            return False
-        if self._search.early_stopping is True:
-            return True
-
-        first = self._running[0]
-        hoped = self._search.early_stopping == "never" and self._search.length_penalty > 0
-        length = self._search.max_tokens if hoped else len(first.tokens)
-        return self._penalized(first.score, length) <= self._finished[-1].score
-
-    def _penalized(self, score: float, length: int) -> float:
-        return score / math.pow(length, self._search.length_penalty)
-
-
-_BLOCK = 64
-
-
-def best(values: Scores, count: int) -> NDArray[np.intp]:
-    """Return where the *count* largest of *values* are, the largest first; of equal ones, the first."""
-    blocks = len(values) // _BLOCK
-    if blocks <= count:
-        return np.argsort(-values, kind="stable")[:count]
-
-    # What is among the largest is in one of the blocks with the largest peaks, or in what is left over.
-    whole = values[: blocks * _BLOCK].reshape(blocks, _BLOCK)
-    peaks = np.sort(np.argsort(-whole.max(axis=1), kind="stable")[:count])
-    inside = (peaks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
-    places = np.concatenate((inside, np.arange(blocks * _BLOCK, len(values))))
-    return places[np.argsort(-values[places], kind="stable")[:count]]

@@ -16,7 +16,7 @@ from ._job import Job
 from ._model import Model
 from ._program import Wish
 from ._sampler import Sampler
-from ._scores import Likelihood, Scores, likelihood
+from ._scores import Likelihood, Scores, likelihood, logprobs
 from ._sequence import Sequence
 from ._strand import Strand
 
@@ -109,7 +109,10 @@ class Plain:
         return replace(delta, queued=self._queued)
 
     def _likelihood(self, scores: Scores, token: int) -> Likelihood | None:
-        return None if self._logprobs is None else likelihood(scores, token, self._logprobs)
+        """Return how likely *token* was before any parameter had a say."""
+        if self._logprobs is None:
+            return None
+        return likelihood(logprobs(scores), token, self._logprobs)
 
 
 def count(model: Model, job: Job) -> None:
@@ -163,14 +166,19 @@ def _budget(options: Mapping[str, Any]) -> int | None:
     return 0 if options.get("reasoning_effort") == "none" else options.get("thinking_budget")
 
 
+def grammar(model: Model, request: Request) -> Grammar | None:
+    """Return what the answer to *request* has to fit, if anything; the caller closes it."""
+    text: str | None = request.options.get("grammar")
+    return None if text is None else Grammar(model.vocabulary.handle, text)
+
+
 def _sampler(model: Model, request: Request, prompt: list[int]) -> Sampler:
     options = request.options
     model.vocabulary.check("logit_bias", options.get("logit_bias", ()))
-    text: str | None = options.get("grammar")
     return Sampler(
         options,
         prompt=prompt,
         window=model.context.size.longest,
         vocabulary_size=model.vocabulary.size,
-        grammar=None if text is None else Grammar(model.vocabulary.handle, text),
+        grammar=grammar(model, request),
     )

@@ -70,10 +70,10 @@ class Draws:
             least: How many tokens every filter leaves.
         """
         row /= self._temperature
-        if not self._filters:
+        left = np.flatnonzero(row > -np.inf)
+        if not self._filters or not len(left):
             return
 
-        left = np.flatnonzero(row > -np.inf)
         values = row[left]
         for keep in self._filters:
             kept = keep(values, least)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -41,24 +42,27 @@ class Grammar:
             raise InvalidParameter(f"llama.cpp does not accept the grammar: {complaints()}")
 
     def fitting(self, candidates: Candidates) -> Candidates:
-        """
-        Return those of *candidates* that fit: what is not among them can in no way be drawn.
-
-        Raises:
-            RequestRejected: None does.
-        """
+        """Return those of *candidates* that fit: what is not among them can in no way be drawn."""
         llama.llama_sampler_apply(self._link, lent(candidates))
-        fitting = candidates[candidates["logit"] > -np.inf]
-        if not len(fitting):
-            raise RequestRejected("the grammar came to a point where no token of the model's fits")
-        return fitting
+        return candidates[candidates["logit"] > -np.inf]
 
     def accept(self, token: int) -> None:
         """Go on by *token*. It has to be one that fits: llama.cpp ends the process over another."""
         _accept(self._link, token)
 
+    def fork(self) -> Grammar:
+        """Return another one that has come as far; it is to be closed too."""
+        twin = copy.copy(self)
+        twin._link = llama.llama_sampler_clone(self._link)  # noqa: SLF001  one of its own kind
+        return twin
+
     def close(self) -> None:
         llama.llama_sampler_free(self._link)
+
+
+def nothing_fits() -> RequestRejected:
+    """Return the error of an answer that cannot go on."""
+    return RequestRejected("the grammar came to a point where no token of the model's fits")
 
 
 def _check(text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asyncllm.errors import InvalidParameter
-from asyncllm.rules import Applied, Inapplicable, Repeated, Rule, Unsupported, When
+from asyncllm.rules import Applied, Inapplicable, Repeated, Rule, When
 
 from ._devices import built, gpus, lacking, meant
 from ._schema import ANY_OBJECT, grammar
@@ -65,11 +65,6 @@ def drawn(row: Rule) -> Rule:
     return beamed(row, When("do_sample", (True,), row, otherwise=Inapplicable(_NOT_DRAWN)))
 
 
-def unbeamed(row: Rule, default: Any = None) -> Rule:
-    """Return the row of a parameter that the beam search does not know; *default* asks for nothing."""
-    return beamed(row, Unsupported("the beam search does not look at it", default=default))
-
-
 SEVERAL = beamed(Repeated(), BestBeams())
 """Several answers, by several calls or by one search."""
 
@@ -91,8 +86,6 @@ class Option:
     fits: Callable[[Any], bool]
     stands_for: str = ""
     """The parameter that does the same."""
-    in_beams: bool = True
-    """Whether a beam search knows it."""
     draws: bool = False
     """Whether it says how to draw."""
 
@@ -133,8 +126,6 @@ class Known:
             raise InvalidParameter(f"the engine knows no option {option!r}; there are: {there}")
         if not known.fits(given):
             raise InvalidParameter(f"the option {option!r} takes {known.takes}; got {given!r}")
-        if not known.in_beams and _has_beams(asked):
-            raise InvalidParameter(f"a beam search does not know the option {option!r}; leave out num_beams")
         if asked.get(known.stands_for) is not None:
             raise InvalidParameter(
                 f"the option {option!r} and {known.stands_for} say the same; give one of them"

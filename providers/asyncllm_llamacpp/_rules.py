@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from asyncllm.rules import Folded, Inapplicable, Leading, Native, Roles, Rules, Timed, When
+from asyncllm.rules import Folded, Inapplicable, Leading, Native, Roles, Rules, Timed, Unsupported, When
 
 from ._effort import Levels
-from ._rows import SEVERAL, Held, Known, Option, Placed, drawn, unbeamed
+from ._rows import SEVERAL, Held, Known, Option, Placed, beamed, drawn
 from ._sampler import SEEDS
 
 
@@ -33,7 +33,7 @@ def _are_named(value: Any) -> bool:
 
 
 OPTIONS = {
-    "grammar":              Option("a text in GBNF", _is_text, stands_for="response_format", in_beams=False),
+    "grammar":              Option("a text in GBNF", _is_text, stands_for="response_format"),
     "typical_p":            Option("a number above 0 and at most 1", _is_probability, draws=True),
     "tools":                Option("a list of functions, each as JSON schema has them", _are_tools),
     "chat_template_kwargs": Option("a mapping of names that the chat template knows", _are_named),
@@ -42,7 +42,12 @@ OPTIONS = {
 """What ``provider_options={"llamacpp": {…}}`` may hold."""
 
 _NOTHING_TO_LIMIT = Inapplicable("with reasoning_effort='none' there is no thinking to limit")
-_BUDGET = When("thinking_budget", (0,), Native(), otherwise=unbeamed(Native()))
+_BUDGET = When(
+    "thinking_budget",
+    (0,),
+    Native(),
+    otherwise=beamed(Native(), Unsupported("the beam search does not look at it")),
+)
 
 _RULES: Rules = {
     "max_tokens":           Native(),
@@ -57,19 +62,19 @@ _RULES: Rules = {
     "num_beams":            Native(),
     "length_penalty":       Native(within=(-40, 40)),  # what lengths may be raised to
     "early_stopping":       Native(),
-    "frequency_penalty":    unbeamed(Native(), default=0),
-    "presence_penalty":     unbeamed(Native(), default=0),
+    "frequency_penalty":    Native(),
+    "presence_penalty":     Native(),
     "repetition_penalty":   Native(within=(1e-6, 1e6)),  # what single precision bears
     "logit_bias":           Native(),
-    "logprobs":             unbeamed(Native()),
+    "logprobs":             Native(),
     "stop_token":           Native(),
     "eos_token_id":         Native(),
     "bos_token_id":         Native(),
-    "pad_token_id":         Inapplicable("each answer is computed by itself: no row is shorter than another"),
+    "pad_token_id":         Inapplicable("an answer is a text, not a matrix of tokens"),
     "system_prompt":        Leading("system"),
     "role":                 Roles(called={"developer": "system"}),
     "thinking_budget":      When("reasoning_effort", ("none",), _NOTHING_TO_LIMIT, otherwise=_BUDGET),
-    "response_format":      unbeamed(Held()),
+    "response_format":      Held(),
     "device":               Placed(),
     "timeout":              Timed(),
     "provider_options":     Known("llamacpp", OPTIONS),

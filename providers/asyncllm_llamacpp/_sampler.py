@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ._grammar import Grammar
+from ._grammar import Grammar, nothing_fits
 from ._native import llama, quick
 from ._scores import Scores, candidates, lent
 
@@ -93,6 +93,8 @@ class Sampler:
         grammar = None if is_free else self._grammar
         every = candidates(scores)
         left = every if grammar is None else grammar.fitting(every)
+        if not len(left):
+            raise nothing_fits()
         chosen = lent(left)
         _apply(self._chain, chosen)
         token: int = chosen.data[chosen.selected].id

@@ -20,6 +20,9 @@ def scores(context: int, size: int, row: int = -1) -> Scores:
     return np.ctypeslib.as_array(llama.llama_get_logits_ith(context, row), (size,))
 
 
+Fitting: TypeAlias = NDArray[np.bool_]
+"""Whether each token may come next."""
+
 Candidates: TypeAlias = NDArray[np.void]
 """Tokens that may come next: the number of each, and its logit."""
 _CANDIDATE = np.dtype(llama.llama_token_data)
@@ -45,21 +48,40 @@ def lent(candidates: Candidates) -> Any:
     return llama.llama_token_data_array(data, len(candidates), -1, False)
 
 
+def logprobs(logits: Scores) -> Scores:
+    """Return the log probability of each token, by its logit, in each row."""
+    found: Scores = logits - logits.max(axis=-1, keepdims=True)
+    found -= np.log(np.exp(found).sum(axis=-1, keepdims=True))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How likely a token was, before any parameter had a say."""
+    """How likely a token was."""
 
     logprob: float
     likeliest: tuple[tuple[int, float], ...]
     """The likeliest tokens in its place, with their log probabilities."""
 
 
-def likelihood(scores: Scores, token: int, count: int) -> Likelihood:
-    """Return how likely *token* is by *scores*, and the *count* likeliest tokens."""
-    logits = scores.astype(np.float64)
-    best = logits.max()
-    logprobs = logits - best - np.log(np.exp(logits - best).sum())
-    count = min(count, len(logprobs))
-    found = np.argpartition(-logprobs, count - 1)[:count] if count else np.empty(0, np.intp)
-    ranked = found[np.argsort(-logprobs[found], kind="stable")]
-    return Likelihood(float(logprobs[token]), tuple((int(each), float(logprobs[each])) for each in ranked))
+def likelihood(logprobs: Scores, token: int, count: int) -> Likelihood:
+    """Return how likely *token* is by *logprobs*, and the *count* likeliest of the possible tokens."""
+    ranked = [(int(each), float(logprobs[each])) for each in best(logprobs, count)]
+    return Likelihood(float(logprobs[token]), tuple(pair for pair in ranked if pair[1] > -np.inf))
+
+
+_BLOCK = 64
+
+
+def best(values: Scores, count: int) -> NDArray[np.intp]:
+    """Return where the *count* largest of *values* are, the largest first; of equal ones, the first."""
+    blocks = len(values) // _BLOCK
+    if blocks <= count:
+        return np.argsort(-values, kind="stable")[:count]
+
+    # What is among the largest is in one of the blocks with the largest peaks, or in what is left over.
+    whole = values[: blocks * _BLOCK].reshape(blocks, _BLOCK)
+    peaks = np.sort(np.argsort(-whole.max(axis=1), kind="stable")[:count])
+    inside = (peaks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+    places = np.concatenate((inside, np.arange(blocks * _BLOCK, len(values))))
+    return places[np.argsort(-values[places], kind="stable")[:count]]

@@ -120,7 +120,7 @@ async def test_a_server_that_returns_fewer_texts_than_it_was_asked_for_is_told_o
 
     assert response.texts == ("a",)
     assert [str(each) for each in response.adjustments] == [
-        "clamped num_return_sequences (3 -> 1): the server returned fewer"
+        "clamped num_return_sequences (3 -> 1): the provider returned fewer"
     ]
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 END = 257
+NESTED = 'root ::= item+\nitem ::= [a-h] | "(" item+ ")"'
+"""What Hugging Face was told to hold to where a setting ``is_nested``."""
 CASES = json.loads((Path(__file__).parent / "beams" / "expected.json").read_text())["cases"]
 
 
@@ -13,11 +15,15 @@ def asked(setting):
     ends = set(given.pop("eos_token_id", [END]))
     if "stop_divisor" in given or END not in ends:
         return None
-    own = {"llamacpp": {"typical_p": given.pop("typical_p")}} if "typical_p" in given else None
+    own = {"typical_p": given.pop("typical_p")} if "typical_p" in given else {}
+    if given.pop("is_nested", False):
+        own["grammar"] = NESTED
+    if biases := given.pop("logit_bias", None):
+        given["logit_bias"] = {int(token): bias for token, bias in biases.items()}
     return {
         "max_tokens": given.pop("max_new_tokens", 20),
         "eos_token_id": sorted(ends - {END}) or None,
-        "provider_options": own,
+        "provider_options": {"llamacpp": own} if own else None,
         **given,
     }
 
@@ -29,7 +35,7 @@ def told(answers, ends):
             bytes(token for token in tokens if token < 256 and token not in ends).decode(errors="replace"),
             "stop" if tokens[-1] in ends else "length",
         )
-        for tokens, _ in answers
+        for tokens, *_ in answers
     ]
 
 

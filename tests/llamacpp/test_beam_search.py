@@ -2,23 +2,32 @@
 
 import itertools
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from searches import NESTED
 
 from asyncllm_llamacpp import _gguf
-from asyncllm_llamacpp._beams import Beams, Search, best
+from asyncllm_llamacpp._beam_grammars import Grammars
+from asyncllm_llamacpp._beam_options import processors
+from asyncllm_llamacpp._beams import Beams
 from asyncllm_llamacpp._draws import Draws
 from asyncllm_llamacpp._forks import carried
+from asyncllm_llamacpp._grammar import Grammar
+from asyncllm_llamacpp._hypotheses import Search
 from asyncllm_llamacpp._native import llama
+from asyncllm_llamacpp._processors import Bias, Occurrences, Repetition
+from asyncllm_llamacpp._scores import best
 from asyncllm_llamacpp._vocabulary import Vocabulary
 
 HERE = Path(__file__).parent / "beams"
 EXPECTED = json.loads((HERE / "expected.json").read_text())
 END = 257
+CHANGES = ("logit_bias", "repetition_penalty", "frequency_penalty", "presence_penalty")
 SEQUENCES = 8
 
 
@@ -60,7 +69,7 @@ class Tiny:
             self.prompt = prompt
         return self.last
 
-    def follow(self, beams, prompt):
+    def follow(self, beams, prompt, grammars=None):
         """Search from *prompt* on; return the answers."""
         logits = self.read(prompt)
         llama.llama_memory_seq_cp(self.memory, 0, 1, -1, -1)
@@ -75,9 +84,11 @@ class Tiny:
             free.append(sequence)
 
         for place in itertools.count(len(prompt)):
-            step = beams.advance(logits)
+            step = beams.advance(logits, grammars and grammars.fitting(logits))
             if step is None:
                 break
+            if grammars:
+                grammars.follow(step)
             sequences = carried(step.parents, sequences, fork=fork, forget=forget)
             count = len(sequences)
             logits = self.compute(step.tokens, [place] * count, sequences, range(count))
@@ -101,6 +112,10 @@ def tiny():
 def search(setting, prompt):
     given = dict(setting)
     divisor = given.pop("stop_divisor", None)
+    changes = {name: given.pop(name) for name in CHANGES if name in given}
+    if biases := changes.get("logit_bias"):
+        changes["logit_bias"] = {int(token): bias for token, bias in biases.items()}
+    given.pop("is_nested", None)
     draws = None
     if given.pop("do_sample", False):
         filters = ("temperature", "top_k", "top_p", "min_p", "typical_p")
@@ -113,12 +128,21 @@ def search(setting, prompt):
         stops=None if divisor is None else lambda tokens: last_pair([*prompt, *tokens], divisor),
         **given,
     )
-    return wanted, draws
+    return Beams(wanted, processors=[*processors(changes, prompt)], draws=draws)
 
 
 def last_pair(tokens, divisor):
     """What stands for a stop token: the last two tokens add up to a multiple of *divisor*."""
     return sum(tokens[-2:]) % divisor == 0
+
+
+@contextmanager
+def held(vocabulary, setting):
+    """Give what holds beams within the grammar that Hugging Face's were held in, if any."""
+    grammars = Grammars(Grammar(vocabulary, NESTED)) if setting.get("is_nested") else None
+    yield grammars
+    if grammars:
+        grammars.close()
 
 
 def reason(prompt, tokens, setting):
@@ -130,6 +154,10 @@ def reason(prompt, tokens, setting):
     return "stop_sequence" if stopped else "length"
 
 
+CHANGED = [case for case in EXPECTED["cases"] if "logprobs" in case["setting"]]
+"""Cases in which Hugging Face told what each token adds to the score."""
+
+
 def cases(**wanted):
     """Return the cases with settings as *wanted*, by their prompts and the rest."""
     return [case for case in EXPECTED["cases"] if wanted.items() <= case["setting"].items()]
@@ -138,12 +166,12 @@ def cases(**wanted):
 def compare(tiny, wanted):
     for case in wanted:
         prompt, setting = list(case["prompt"].encode()), case["setting"]
-        looked_for, draws = search(setting, prompt)
-        found = tiny.follow(Beams(looked_for, prompt=prompt, draws=draws), prompt)
+        with held(tiny.vocabulary.handle, setting) as grammars:
+            found = tiny.follow(search(setting, prompt), prompt, grammars)
 
-        assert [each.tokens for each in found] == [tokens for tokens, _ in case["answers"]], case
+        assert [each.tokens for each in found] == [answer[0] for answer in case["answers"]], case
         assert [each.score for each in found] == pytest.approx(
-            [score for _, score in case["answers"]], abs=1e-4, rel=1e-5
+            [answer[1] for answer in case["answers"]], abs=1e-4, rel=1e-5
         ), case
         assert all(each.reason == reason(prompt, each.tokens, setting) for each in found), case
 
@@ -174,7 +202,7 @@ def test_beams_are_hugging_faces(tiny, num_beams, early_stopping):
 
     assert {-1, 0, 1, 2} <= {case["setting"].get("length_penalty", 1) for case in wanted}
     assert {1.0, 1.3} <= {case["setting"].get("repetition_penalty", 1) for case in wanted}
-    assert len({len(tokens) for case in wanted for tokens, _ in case["answers"]}) > 3
+    assert len({len(tokens) for case in wanted for tokens, *_ in case["answers"]}) > 3
     compare(tiny, wanted)
 
 
@@ -219,6 +247,40 @@ def test_drawn_beams_are_hugging_faces_with_the_same_random_numbers(tiny, num_be
     compare(tiny, wanted)
 
 
+@pytest.mark.parametrize(
+    "name", ["logit_bias", "repetition_penalty", "frequency_penalty", "presence_penalty", "is_nested"]
+)
+def test_what_changes_log_probabilities_changes_them_as_hugging_faces_processors_do(tiny, name):
+    wanted = [case for case in CHANGED if name in case["setting"]]
+
+    assert {2, 4} == {case["setting"]["num_beams"] for case in wanted}
+    compare(tiny, wanted)
+
+
+def test_changed_log_probabilities_are_drawn_from_as_hugging_face_does(tiny):
+    wanted = [case for case in CHANGED if case["setting"].get("do_sample")]
+
+    assert {True, None} == {case["setting"].get("is_nested") for case in wanted}
+    compare(tiny, wanted)
+
+
+def test_each_tokens_log_probability_is_hugging_faces_transition_score(tiny):
+    for case in CHANGED:
+        prompt, setting = list(case["prompt"].encode()), case["setting"]
+        with held(tiny.vocabulary.handle, setting) as grammars:
+            found = tiny.follow(search(setting, prompt), prompt, grammars)
+        for each, (_, _, scores, likeliest) in zip(found, case["answers"], strict=True):
+            told = each.likelihoods
+
+            assert [one.logprob for one in told] == pytest.approx(scores, abs=1e-3), case
+            assert [[value for _, value in one.likeliest] for one in told] == [
+                pytest.approx([value for _, value in place], abs=1e-3) for place in likeliest
+            ], case
+            assert each.score == pytest.approx(
+                sum(one.logprob for one in told) / len(told) ** setting.get("length_penalty", 1), rel=1e-5
+            ), case
+
+
 def rows(*probabilities):
     """Return logits that say so."""
     with np.errstate(divide="ignore"):
@@ -234,7 +296,7 @@ ENDS = frozenset({D})
 
 
 def test_all_can_end_at_once():
-    beams = Beams(Search(beams=2, returned=2, max_tokens=9, stops=lambda tokens: True), prompt=[A])
+    beams = Beams(Search(beams=2, returned=2, max_tokens=9, stops=lambda tokens: True))
 
     assert beams.advance(rows([0.1, 0.2, 0.3, 0.4])) is None
     assert texts(beams) == ["d", "c"]
@@ -243,7 +305,7 @@ def test_all_can_end_at_once():
 
 
 def test_only_those_of_the_best_rank_may_end():
-    beams = Beams(Search(beams=2, returned=2, max_tokens=2, ends=ENDS), prompt=[A])
+    beams = Beams(Search(beams=2, returned=2, max_tokens=2, ends=ENDS))
     step = beams.advance(rows([0.4, 0.35, 0.05, 0.2]))
 
     assert (step.parents, step.tokens) == ([0, 0], [A, B])  # The end is third: it is no answer.
@@ -259,7 +321,7 @@ def test_when_to_stop_with_all_answers_found(early_stopping, length_penalty, ste
     wanted = Search(
         beams=1, max_tokens=9, ends=ENDS, early_stopping=early_stopping, length_penalty=length_penalty
     )
-    beams = Beams(wanted, prompt=[A])
+    beams = Beams(wanted)
     taken = 1
     step = beams.advance(rows([0.5, 0.1, 0.1, 0.3]))
     while step is not None:
@@ -271,7 +333,7 @@ def test_when_to_stop_with_all_answers_found(early_stopping, length_penalty, ste
 
 def test_early_stopping_takes_the_first_answers_though_better_ones_may_come():
     def run(early_stopping):
-        beams = Beams(Search(beams=1, max_tokens=3, ends=ENDS, early_stopping=early_stopping), prompt=[A])
+        beams = Beams(Search(beams=1, max_tokens=3, ends=ENDS, early_stopping=early_stopping))
         chances = iter(([0.4, 0.1, 0.05, 0.45], [0.98, 0, 0.01, 0.01], [0.98, 0, 0.01, 0.01]))
         while beams.advance(rows(next(chances))):
             pass
@@ -283,20 +345,18 @@ def test_early_stopping_takes_the_first_answers_though_better_ones_may_come():
 
 
 def test_where_short_answers_are_preferred_a_beam_is_judged_by_its_present_length():
-    wanted = Search(beams=2, max_tokens=9, ends=ENDS, early_stopping="never", length_penalty=-1.0)
-    beams = Beams(wanted, prompt=[A])
+    wanted = Search(beams=2, returned=2, max_tokens=9, ends=ENDS, early_stopping="never", length_penalty=-1.0)
+    beams = Beams(wanted)
     beams.advance(rows([0.4, 0.05, 0.05, 0.5]))
     step = beams.advance(rows([0.6, 0.05, 0.05, 0.3], [0.25, 0.25, 0.25, 0.25]))
 
-    assert [each.tokens for each in beams._finished] == [[D], [A, D]]
+    assert texts(beams) == ["d", "ad"]
     assert step.tokens[0] == A  # With nine tokens it would be worse than the answers found.
 
 
 @pytest.mark.parametrize(("length_penalty", "first"), [(-1.0, "d"), (0.0, "d"), (1.0, "aa"), (3.0, "aa")])
 def test_the_length_penalty_ranks_short_and_long_answers(length_penalty, first):
-    beams = Beams(
-        Search(beams=2, returned=2, max_tokens=2, ends=ENDS, length_penalty=length_penalty), prompt=[A]
-    )
+    beams = Beams(Search(beams=2, returned=2, max_tokens=2, ends=ENDS, length_penalty=length_penalty))
     beams.advance(rows([0.45, 0.05, 0.05, 0.45]))
     beams.advance(rows([0.9, 0.1, 0, 0], [0.9, 0.1, 0, 0]))
 
@@ -304,7 +364,7 @@ def test_the_length_penalty_ranks_short_and_long_answers(length_penalty, first):
 
 
 def test_of_equal_continuations_the_first_goes_on():
-    beams = Beams(Search(beams=2, max_tokens=9), prompt=[A])
+    beams = Beams(Search(beams=2, max_tokens=9))
 
     assert beams.advance(rows([0.25] * 4)).tokens == [A, B]
     step = beams.advance(rows([0.25] * 4, [0.25] * 4))
@@ -314,15 +374,17 @@ def test_of_equal_continuations_the_first_goes_on():
 def test_a_step_leaves_the_logits_as_they_are():
     logits = rows([0.4, 0.3, 0.2, 0.1])
     before = logits.copy()
+    changes = [Bias({A: 1.0}), Repetition(2.0, [A]), Occurrences(frequency=1.0, presence=1.0)]
     draws = Draws(1, temperature=0.5, top_k=2)
-    Beams(Search(beams=2, max_tokens=9, repetition_penalty=2.0), prompt=[A], draws=draws).advance(logits)
+    fitting = np.array([[True, True, True, False]])
+    Beams(Search(beams=2, max_tokens=9), processors=changes, draws=draws).advance(logits, fitting)
 
     assert (logits == before).all()
 
 
 def test_the_repetition_penalty_counts_a_token_once():
     def run(prompt):
-        beams = Beams(Search(beams=1, max_tokens=1, repetition_penalty=2.0), prompt=prompt)
+        beams = Beams(Search(beams=1, max_tokens=1), processors=[Repetition(2.0, prompt)])
         beams.advance(rows([0.5, 0.3, 0.1, 0.1]))
         return beams.results()
 
@@ -330,8 +392,35 @@ def test_the_repetition_penalty_counts_a_token_once():
     assert run([A])[0].tokens == [B]
 
 
+def test_a_penalty_takes_off_once_for_presence_and_each_time_for_frequency():
+    row = np.zeros(4, np.float32)
+    Occurrences(frequency=0.25, presence=1.0)(row, [B, C, B])
+    Occurrences(frequency=0.25, presence=1.0)(row, [])
+
+    assert row.tolist() == [0, -1.5, -1.25, 0]
+
+
+def test_a_repetition_penalty_makes_less_likely_also_what_a_bias_put_above_zero():
+    row = np.array([1, -1, 0.5, -np.inf], np.float32)
+    Repetition(2.0, [A, B])(row, [D, B])
+
+    assert row.tolist() == [0.5, -2, 0.5, -np.inf]
+
+
+def test_beams_that_nothing_fits_end_however_they_are_drawn():
+    draws = Draws(1, top_k=2, top_p=0.5, min_p=0.1, typical_p=0.5)
+    beams = Beams(Search(beams=2, returned=2, max_tokens=9), draws=draws)
+    beams.advance(rows([0.4, 0.3, 0.2, 0.1]), np.array([[True, True, False, False]]))
+    step = beams.advance(rows(*[[0.25] * 4] * 2), np.array([[False] * 4, [False, True, False, True]]))
+
+    assert step.parents == [1, 1]
+    assert sorted(step.tokens) == [B, D]
+    assert beams.advance(rows(*[[0.25] * 4] * 2), np.zeros((2, 4), bool)) is None
+    assert beams.results() == []
+
+
 def test_what_is_impossible_never_goes_on():
-    beams = Beams(Search(beams=4, returned=4, max_tokens=2, ends=ENDS), prompt=[A])
+    beams = Beams(Search(beams=4, returned=4, max_tokens=2, ends=ENDS))
     step = beams.advance(rows([0.7, 0.3, 0, 0]))
 
     assert step.tokens == [A, B]
@@ -341,7 +430,7 @@ def test_what_is_impossible_never_goes_on():
 
 
 def test_filters_leave_beams_a_way_to_go_on():
-    beams = Beams(Search(beams=2, max_tokens=9, ends=ENDS), prompt=[A], draws=Draws(1, top_k=1))
+    beams = Beams(Search(beams=2, max_tokens=9, ends=ENDS), draws=Draws(1, top_k=1))
     step = beams.advance(rows([0.1, 0.2, 0.01, 0.69]))
 
     assert step.tokens == [B]  # The end and one more are left.
@@ -349,7 +438,7 @@ def test_filters_leave_beams_a_way_to_go_on():
 
 def test_a_seed_draws_the_same_and_another_does_not():
     def run(seed):
-        beams = Beams(Search(beams=3, max_tokens=20), prompt=[A], draws=Draws(seed))
+        beams = Beams(Search(beams=3, max_tokens=20), draws=Draws(seed))
         step = beams.advance(rows([0.25] * 4))
         while step is not None:
             step = beams.advance(rows(*[[0.25] * 4] * len(step.tokens)))

@@ -37,9 +37,9 @@ async def test_other_seeds_give_other_texts(llm):
 
 
 async def test_no_seed_is_another_seed_each_time(llm):
-    texts = {await llm.arun(STORY, max_tokens=8) for _ in range(3)}
+    texts = {await llm.arun(STORY, max_tokens=8) for _ in range(4)}
 
-    assert len(texts) == 3
+    assert len(texts) > 1  # Two may be alike by chance; the same seed would make all four alike.
 
 
 async def test_a_seed_beyond_32_bits_is_folded_and_reported(llm):

@@ -1,5 +1,7 @@
 """Beam search through the engine: Hugging Face's answers, beside whatever else is computed."""
 
+import json
+import re
 import threading
 import time
 from collections import Counter
@@ -11,22 +13,52 @@ import pytest
 from hypothesis import assume
 from hypothesis import given as given_any
 from hypothesis import strategies as st
-from searches import END, STURDY, found, search, wanted
+from searches import END, NESTED, STURDY, found, search, wanted
 
-from asyncllm import ContextLengthExceeded, InvalidParameter
+from asyncllm import ContextLengthExceeded, InvalidParameter, RequestRejected
 from asyncllm_llamacpp import _context, _model
 from asyncllm_llamacpp._beam_options import search as looked_for
+from asyncllm_llamacpp._grammar import Grammar
 
 pytestmark = pytest.mark.anyio
 
 FREE = {"temperature": None, "logit_bias": None, "max_tokens": 20}
 """What leaves the tiny model as it was for Hugging Face."""
+LAST_BITS = 0.03
 
 
 @pytest.fixture
 def make_free(make_tiny):
     """Make the tiny model as Hugging Face had it, and give its engine."""
     return lambda **given: make_tiny(**{**FREE, **given})
+
+
+@pytest.fixture
+def open_grammars(monkeypatch):
+    """All that llama.cpp holds of grammars."""
+    grammars = []
+    made, fork, close = Grammar.__init__, Grammar.fork, Grammar.close
+
+    def make(grammar, *given):
+        made(grammar, *given)
+        grammars.append(grammar)
+
+    def fork_and_note(grammar):
+        grammars.append(fork(grammar))
+        return grammars[-1]
+
+    monkeypatch.setattr(Grammar, "__init__", make)
+    monkeypatch.setattr(Grammar, "fork", fork_and_note)
+    monkeypatch.setattr(Grammar, "close", lambda grammar: grammars.remove(grammar) or close(grammar))
+    return grammars
+
+
+def kept_to(grammar):
+    return {"provider_options": {"llamacpp": {"grammar": grammar}}}
+
+
+NOWHERE = 'root ::= "\\x00"'
+"""What no token fits: llama.cpp lets none begin with a zero byte."""
 
 
 async def several(llm, calls):
@@ -52,6 +84,10 @@ def test_of_what_hugging_face_was_asked_enough_is_tried():
     assert {setting.get("repetition_penalty", 1) for setting in settings} >= {1.0, 1.3}
     assert any(setting["num_return_sequences"] < setting["num_beams"] for setting in settings)
     assert any(setting.get("do_sample") for setting in settings)
+    assert all(
+        any(name in setting for setting in settings)
+        for name in ("logit_bias", "frequency_penalty", "presence_penalty", "is_nested", "logprobs")
+    )
     assert {len(setting.get("eos_token_id", [END])) for setting in settings} == {1, 2, 4}
 
 
@@ -62,7 +98,7 @@ async def test_answers_are_hugging_faces(make_free, leaks_nothing):
 
         assert found(response) == wanted(case), case
         assert response.usage.input_tokens == len(case["prompt"])
-        assert response.usage.output_tokens == sum(len(tokens) for tokens, _ in case["answers"])
+        assert response.usage.output_tokens == sum(len(tokens) for tokens, *_ in case["answers"])
         assert not [each for each in response.adjustments if each.parameter != "provider_options"]
     assert leaks_nothing(engine)
 
@@ -85,7 +121,9 @@ async def test_searches_and_plain_calls_in_the_same_steps_are_answered_as_if_eac
     assert leaks_nothing(engine)
 
 
-async def test_a_search_that_gives_way_goes_on_and_finds_the_same(make_free, monkeypatch, leaks_nothing):
+async def test_a_search_that_gives_way_goes_on_and_finds_the_same(
+    make_free, monkeypatch, leaks_nothing, open_grammars
+):
     llm, engine = make_free(total_context=128)
     await llm.arun("Hi.")
     gave_way = Counter()
@@ -98,12 +136,15 @@ async def test_a_search_that_gives_way_goes_on_and_finds_the_same(make_free, mon
         for case, given in STURDY
         if len(case["prompt"]) < 30 and len(case["answers"][0][0]) > 15 and case["setting"]["num_beams"] > 2
     ][::2]
+    nested = [each for each in STURDY if each[0]["setting"].get("is_nested")]
+    searches += [each for each in nested if len(each[0]["answers"][0][0]) > 8]
     responses = await several(llm, [(case["prompt"], given) for case, given in searches])
 
     # What is read again differs in its last bits, and so may the order of answers that are about as good.
     assert [sorted(found(each)) for each in responses] == [sorted(wanted(case)) for case, _ in searches]
     assert gave_way
     assert leaks_nothing(engine)
+    assert not open_grammars
 
 
 async def test_where_llama_cpp_finds_no_room_searches_go_on(make_free, monkeypatch, leaks_nothing):
@@ -131,7 +172,10 @@ async def test_where_the_memory_cannot_be_cut_beams_fork_as_a_whole(make_free, m
     assert leaks_nothing(engine)
 
 
-async def test_who_leaves_amid_a_search_leaves_nothing_behind(make_free, monkeypatch, leaks_nothing):
+@pytest.mark.parametrize("kept", [{}, kept_to(NESTED)], ids=["free", "kept to a grammar"])
+async def test_who_leaves_amid_a_search_leaves_nothing_behind(
+    make_free, monkeypatch, leaks_nothing, open_grammars, kept
+):
     llm, engine = make_free()
     await llm.arun("Hi.")
     decode, forked = _context.llama.llama_decode, threading.Event()
@@ -146,13 +190,14 @@ async def test_who_leaves_amid_a_search_leaves_nothing_behind(make_free, monkeyp
 
     monkeypatch.setattr(_context.llama, "llama_decode", cancelled_within)
     async with anyio.create_task_group() as group:
-        group.start_soon(partial(llm.agenerate, "hello", num_beams=4))
+        group.start_soon(partial(llm.agenerate, "hello", num_beams=4, **kept))
         assert await anyio.to_thread.run_sync(forked.wait, 10)
         group.cancel_scope.cancel()
-    monkeypatch.undo()
+    monkeypatch.setattr(_context.llama, "llama_decode", decode)
     await llm.arun("Hi.")
 
     assert leaks_nothing(engine)
+    assert not open_grammars
 
 
 async def test_answers_are_cut_before_a_stop_token_and_the_search_counts_them_as_ended(make_free):
@@ -166,7 +211,7 @@ async def test_answers_are_cut_before_a_stop_token_and_the_search_counts_them_as
 
     assert (text[:2], "stop_sequence") in [(choice.text, choice.finish_reason) for choice in ended]
     assert not any(stop in choice.text for choice in response.choices)
-    assert response.usage.output_tokens < sum(len(tokens) for tokens, _ in case["answers"])
+    assert response.usage.output_tokens < sum(len(tokens) for tokens, *_ in case["answers"])
 
 
 async def test_a_stream_brings_all_answers_at_its_end(make_free):
@@ -235,21 +280,26 @@ async def test_a_search_that_could_outgrow_the_memory_ends_before(make_free, lea
         ({"num_beams": 2, "num_return_sequences": 3}, InvalidParameter, "beam search returns at most"),
         ({"num_beams": 2, "logit_bias": {9999: 1}}, InvalidParameter, "logit_bias: the model's tokens"),
         ({"num_beams": 2, "eos_token_id": 9999}, InvalidParameter, "eos_token_id: the model's tokens"),
+        ({"num_beams": 2, **kept_to("root ::= missing")}, InvalidParameter, "does not accept the grammar"),
+        ({"num_beams": 2, **kept_to(NOWHERE)}, RequestRejected, "no token of the model's fits"),
         (
-            {"num_beams": 2, "provider_options": {"llamacpp": {"grammar": 'root ::= "a"'}}},
-            InvalidParameter,
-            "leave out num_beams",
+            {"num_beams": 2, **kept_to(f'root ::= "a" [b-z] nowhere\nnowhere{NOWHERE[4:]}')},
+            RequestRejected,
+            "no token",
         ),
     ],
-    ids=["too many", "fewer than answers", "no such token", "no such end", "grammar"],
+    ids=["too many", "fewer than answers", "no such token", "no such end", "grammar", "nowhere", "no way on"],
 )
-async def test_what_cannot_be_searched_for_is_refused(make_free, leaks_nothing, given, kind, words):
+async def test_what_cannot_be_searched_for_is_refused(
+    make_free, leaks_nothing, open_grammars, given, kind, words
+):
     llm, engine = make_free(max_sequences=4)
     await llm.arun("hello")
     with pytest.raises(kind, match=words):
         await llm.arun("hello", **given)
 
     assert leaks_nothing(engine)
+    assert not open_grammars
 
 
 @pytest.mark.parametrize(("prompt", "setting"), [(90, "total_context"), (200, "context_size")])
@@ -259,15 +309,82 @@ async def test_a_prompt_that_leaves_beams_no_room_is_refused(make_free, prompt, 
         await llm.arun("x" * prompt, num_beams=4)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [{"logprobs": 2}, {"frequency_penalty": 1.0}, {"presence_penalty": 1.0}, {"response_format": "json"}],
-)
-async def test_what_the_search_does_not_look_at_is_told(make_free, given):
+async def test_log_probabilities_are_hugging_faces_transition_scores(make_free):
     llm, _ = make_free()
-    (adjustment,) = (await llm.agenerate("hello", num_beams=2, max_tokens=2, **given)).adjustments
+    told = [(case, given) for case, given in STURDY if given.get("logprobs")]
 
-    assert (adjustment.parameter, adjustment.verdict) == (*given, "dropped")
+    assert any(given.get("do_sample") for _, given in told)
+    for case, given in told:
+        for choice, (tokens, _, scores, likeliest) in zip(
+            (await llm.agenerate(case["prompt"], **given)).choices, case["answers"], strict=True
+        ):
+            count = len(tokens) - (tokens[-1] == END)  # As ever, the end is no part of the text.
+
+            assert "".join(each.token for each in choice.logprobs) == choice.text, case
+            assert [each.logprob for each in choice.logprobs] == pytest.approx(scores[:count], abs=0.1), case
+            assert [len(each.likeliest) for each in choice.logprobs] == list(map(len, likeliest[:count]))
+            assert all(
+                [value for _, value in each.likeliest]
+                == pytest.approx([value for _, value in place], abs=0.1)
+                for each, place in zip(choice.logprobs, likeliest, strict=False)
+            ), case
+
+
+async def test_a_search_for_one_likely_answer_tells_what_a_plain_call_does(make_free):
+    llm, _ = make_free(temperature=0, logprobs=2, max_tokens=1, eos_token_id=None)
+    plain, best = await llm.agenerate("hello"), await llm.agenerate("hello", num_beams=2)
+
+    assert [choice.logprobs[0].likeliest[0][0] for choice in (plain.choices[0], best.choices[0])] == [
+        plain.text
+    ] * 2
+    assert best.choices[0].logprobs[0].logprob == pytest.approx(
+        plain.choices[0].logprobs[0].logprob, abs=LAST_BITS
+    )
+
+
+SIZES = {"enum": ["small", "large", 3, None]}
+
+
+async def test_all_answers_fit_their_schema(make_free, leaks_nothing, open_grammars):
+    llm, engine = make_free()
+    response = await llm.agenerate("hello", num_beams=4, num_return_sequences=4, response_format=SIZES)
+
+    assert sorted(map(str, map(json.loads, response.texts))) == sorted(map(str, SIZES["enum"]))
+    assert {choice.finish_reason for choice in response.choices} == {"stop"}
+    assert response.adjustments == ()
+    assert leaks_nothing(engine)
+    assert not open_grammars
+
+
+async def test_drawn_answers_fit_their_grammar(make_free):
+    llm, _ = make_free(do_sample=True, temperature=2.0, top_k=0, seed=1)
+    given = {"num_beams": 4, "num_return_sequences": 4, "max_tokens": 40}
+    response = await llm.agenerate("hello", **given, **kept_to('root ::= ("ab" | "ac" | "bc"){3,5}'))
+
+    assert len(set(response.texts)) > 1
+    assert all(re.fullmatch("(ab|ac|bc){3,5}", text) for text in response.texts)
+
+
+async def test_where_a_grammar_has_fewer_answers_than_were_asked_for_that_is_told(make_free):
+    llm, _ = make_free()
+    given = {"num_beams": 4, "num_return_sequences": 4}
+    response = await llm.agenerate("hello", **given, **kept_to('root ::= "yes" | "no"'))
+    (told,) = [each for each in response.adjustments if each.parameter == "num_return_sequences"]
+
+    assert sorted(response.texts) == ["no", "yes"]
+    assert (told.verdict, told.asked, told.sent) == ("clamped", 4, 2)
+    assert told.reason == "the provider returned fewer"
+
+
+@pytest.mark.parametrize("changed", [{"frequency_penalty": 2.0}, {"presence_penalty": 2.0}])
+async def test_penalties_see_the_answer_and_not_the_prompt(make_free, changed):
+    llm, _ = make_free(max_tokens=2, num_beams=2, logprobs=1, **kept_to('root ::= "ll"'))
+    plain, penalized = await llm.agenerate("hello"), await llm.agenerate("hello", **changed)
+    before, after = ([each.logprob for each in one.choices[0].logprobs] for one in (plain, penalized))
+
+    assert penalized.text == "ll"
+    assert after == pytest.approx([before[0], before[1] - 2], abs=LAST_BITS)
+    assert not [each for each in penalized.adjustments if each.parameter != "provider_options"]
 
 
 @given_any(

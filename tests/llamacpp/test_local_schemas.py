@@ -152,6 +152,15 @@ async def test_an_answer_fits_its_schema_however_hot_it_is_sampled(llm):
     assert isinstance(answer["home"]["is_big"], bool)
 
 
+async def test_each_answer_of_a_beam_search_fits_its_schema(llm):
+    given = {"num_beams": 2, "num_return_sequences": 2, "max_tokens": 30}
+    response = await llm.agenerate("Are you big?", response_format=PERSON["$defs"]["Home"], **given)
+
+    assert response.adjustments == ()
+    assert len(set(response.texts)) == 2
+    assert all(isinstance(json.loads(text)["is_big"], bool) for text in response.texts)
+
+
 async def test_any_json_is_an_object(llm):
     task = 'Reply with {"name": "Bello"} and nothing else.'
     response = await llm.agenerate(task, response_format="json", temperature=0, max_tokens=40)

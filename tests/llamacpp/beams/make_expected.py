@@ -12,15 +12,24 @@ leaves the model there as safetensors too.
 """
 
 import argparse
+import collections
 import itertools
 import json
+import math
 import tempfile
 from pathlib import Path
 
 import gguf
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 from transformers.generation import logits_process
 
 HERE = Path(__file__).parent
@@ -189,6 +198,34 @@ class LastPair(StoppingCriteria):
         return (input_ids[:, -1] + input_ids[:, -2]) % self.divisor == 0
 
 
+class Occurrences(LogitsProcessor):
+    """OpenAI's penalties, by its formula: Hugging Face has none of them. They see the answer alone."""
+
+    def __init__(self, start, frequency, presence):
+        self.start, self.frequency, self.presence = start, frequency, presence
+
+    def __call__(self, input_ids, scores):
+        penalized = scores.clone()
+        for row, tokens in zip(penalized, input_ids.tolist(), strict=True):
+            for token, count in collections.Counter(tokens[self.start :]).items():
+                row[token] -= count * self.frequency + (count > 0) * self.presence
+        return penalized
+
+
+def nested(start):
+    """Return what allows some letters, and brackets around such: searches.NESTED, as a function."""
+
+    def allowed(_, tokens):
+        answer = bytes(tokens[start:].tolist())
+        depth = answer.count(b"(") - answer.count(b")")
+        found = list(b"abcdefgh(")
+        if answer and not answer.endswith(b"("):
+            found.append(ord(")") if depth else END)
+        return found
+
+    return allowed
+
+
 def settings():
     """Yield the settings to try: a full grid of the greedy ones, and some of each other kind."""
     grid = itertools.product((2, 3, 4, 5), (-1.0, 0.0, 1.0, 2.0), (False, True, "never"), (1.0, 1.3))
@@ -210,6 +247,31 @@ def settings():
         yield {"num_beams": 4, "num_return_sequences": 4, "stop_divisor": divisor, "early_stopping": early}
     for seed, (beams, warped) in enumerate(itertools.product((2, 4), WARPED)):
         yield {"num_beams": beams, "num_return_sequences": beams, "do_sample": True, "seed": seed, **warped}
+    for changed, (beams, told) in itertools.product(CHANGED, ((2, 3), (4, 0))):
+        yield {"num_beams": beams, "num_return_sequences": beams, "logprobs": told, **changed}
+
+
+DRAWN = {"do_sample": True, "temperature": 1.2, "top_k": 4, "top_p": 0.9, "min_p": 0.02, "typical_p": 0.95}
+BIASED = {"logit_bias": {"97": 2.5, "101": -4.0, "32": 0.75}}
+CHANGED = [
+    {},
+    {"repetition_penalty": 1.3, "length_penalty": 2.0},
+    BIASED,
+    {**BIASED, "repetition_penalty": 1.3},
+    {"logit_bias": {"98": 9.0}, "repetition_penalty": 1.5, "early_stopping": True},
+    {"frequency_penalty": 0.7},
+    {"presence_penalty": 1.0},
+    {"frequency_penalty": -0.4, "presence_penalty": 0.9, "early_stopping": "never"},
+    {"frequency_penalty": 0.7, "repetition_penalty": 1.2, **BIASED},
+    {"is_nested": True},
+    {"is_nested": True, "length_penalty": 0.0, "early_stopping": True},
+    {"is_nested": True, "length_penalty": 2.0, "early_stopping": "never", "max_new_tokens": 9},
+    {"is_nested": True, "frequency_penalty": 1.0, "repetition_penalty": 1.2, "logit_bias": {"40": 3.0}},
+    {**DRAWN, "seed": 100, **BIASED, "frequency_penalty": 0.5},
+    {**DRAWN, "seed": 101, "is_nested": True},
+    {**DRAWN, "seed": 102, "is_nested": True, "presence_penalty": 0.8, "logit_bias": {"41": 2.0}},
+]
+"""What changes the log probabilities; each token's is told."""
 
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0}
@@ -252,11 +314,18 @@ def drawn_by_numpy(seed):
 
 
 def answers(model, prompt, setting):
-    """Return what ``generate`` answers: the tokens and the score of each sequence."""
+    """Return what ``generate`` answers: each sequence's tokens and score, and what each token adds to it."""
     options = {"max_new_tokens": MAX_TOKENS, "do_sample": False, "eos_token_id": [END], **setting}
     seed, divisor = options.pop("seed", 0), options.pop("stop_divisor", None)
     options["eos_token_id"] = options["eos_token_id"] or None
     criteria = StoppingCriteriaList([LastPair(divisor)] if divisor else [])
+    start, told = len(prompt), options.pop("logprobs", None)
+    occurrences = options.pop("frequency_penalty", 0.0), options.pop("presence_penalty", 0.0)
+    processors = LogitsProcessorList([Occurrences(start, *occurrences)] if any(occurrences) else [])
+    if biases := options.pop("logit_bias", None):
+        options["sequence_bias"] = {(int(token),): bias for token, bias in biases.items()}
+    if options.pop("is_nested", False):
+        options["prefix_allowed_tokens_fn"] = nested(start)
     if not options["do_sample"]:
         options |= {"top_k": None, "top_p": None, "temperature": None}
     torch_multinomial, torch.multinomial = torch.multinomial, drawn_by_numpy(seed)
@@ -265,6 +334,7 @@ def answers(model, prompt, setting):
             torch.tensor([list(prompt.encode())]),
             pad_token_id=PAD,
             stopping_criteria=criteria,
+            logits_processor=processors,
             return_dict_in_generate=True,
             output_scores=True,
             **options,
@@ -272,9 +342,32 @@ def answers(model, prompt, setting):
     finally:
         torch.multinomial = torch_multinomial
     lengths = (found.beam_indices >= 0).sum(dim=1).tolist()
-    rows = found.sequences[:, len(prompt) :].tolist()
+    rows = found.sequences[:, start:].tolist()
     scores = found.sequences_scores.tolist()
-    return [[row[:length], score] for row, length, score in zip(rows, lengths, scores, strict=True)]
+    answered = [[row[:length], score] for row, length, score in zip(rows, lengths, scores, strict=True)]
+    if told is None:
+        return answered
+
+    steps = model.compute_transition_scores(found.sequences, found.scores, found.beam_indices).tolist()
+    return [
+        [*answer, step[:length], likeliest(found.scores, beams[:length], told)]
+        for answer, step, beams, length in zip(
+            answered, steps, found.beam_indices.tolist(), lengths, strict=True
+        )
+    ]
+
+
+def likeliest(scores, beams, count):
+    """Return the *count* likeliest possible tokens in each place, and their scores."""
+    best = [step[beam].topk(count) for step, beam in zip(scores, beams, strict=False)]
+    return [
+        [
+            [token, score]
+            for token, score in zip(each.indices.tolist(), each.values.tolist(), strict=True)
+            if score > -math.inf
+        ]
+        for each in best
+    ]
 
 
 def withstands(model, prompt, setting, wanted, size):
@@ -288,7 +381,7 @@ def withstands(model, prompt, setting, wanted, size):
             found = answers(model, prompt, setting)
         finally:
             hook.remove()
-        if [tokens for tokens, _ in found] != [tokens for tokens, _ in wanted]:
+        if [answer[0] for answer in found] != [answer[0] for answer in wanted]:
             return False
 
     return True
