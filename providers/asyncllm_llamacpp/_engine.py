@@ -11,9 +11,10 @@ from queue import Empty, SimpleQueue
 
 from asyncllm.errors import LLMError, ProviderError, RateLimited, Unavailable
 
+from ._figures import Figures
 from ._job import Job
 from ._model import Model, loaded
-from ._schedule import Figures, Schedule
+from ._schedule import Schedule
 from ._settings import Settings
 
 

@@ -12,6 +12,7 @@ from ._strand import Strand, common
 
 _remove = quick("llama_memory_seq_rm")
 _copy = quick("llama_memory_seq_cp")
+_first = quick("llama_memory_seq_pos_min")
 
 SHARE_KEPT = 4
 """One part in so many of the cells may be held by what is kept: each step looks at all that are held."""
@@ -37,6 +38,7 @@ class Memory:
 
     def __init__(self, handle: int, *, cells: int, sequences: int, whole: bool) -> None:
         self._handle: int = llama.llama_get_memory(handle)
+        self._window: int = llama.llama_model_n_swa(llama.llama_get_model(handle))
         self.can_cut = not whole
         """Whether a part of a strand can be shared."""
         self.cells = Cells(cells)
@@ -52,7 +54,7 @@ class Memory:
         """Return how many tokens *strand* need not read where *other* has read them, or will (*ahead*)."""
         # One is read in any case: what comes next is only known of a token that was just read.
         count = min(common(strand, other, ahead=ahead), strand.count - 1)
-        return count if self.can_cut or count == other.read else 0
+        return count if self._has(other, count) else 0
 
     def best(self, strand: Strand, others: Iterable[Strand] = ()) -> tuple[Strand | None, int]:
         """Return with which strand that is kept, or of the *others*, *strand* shares most, and how much."""
@@ -153,6 +155,17 @@ class Memory:
         if not self.cells.used:
             self._numbers.sort(reverse=True)
             llama.llama_memory_clear(self._handle, False)
+
+    def _has(self, strand: Strand, count: int) -> bool:
+        """Return whether the first *count* tokens of *strand* can be copied, or can be once they are read."""
+        if not self.can_cut:
+            return count == strand.read
+        if not self._window or count >= strand.read:
+            return True
+
+        # llama.cpp gives cells away that the strand's own window has left behind, even where it has others.
+        first: int = _first(self._handle, strand.sequence)
+        return first <= max(0, count - self._window)
 
     def _number(self) -> int:
         if not self._numbers:

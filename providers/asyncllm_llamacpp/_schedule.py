@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
 
 from asyncllm.errors import LLMError, Unavailable
 
 from ._call import Call
 from ._context import Full, Interrupted
+from ._figures import Figures
 from ._job import Job
 from ._line import Line
 from ._model import Model
@@ -17,33 +17,6 @@ from ._pace import Pace
 from ._scores import scores
 from ._state import TakingUp, take_up
 from ._turn import Part, Turn
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """How busy an engine is."""
-
-    running: int = 0
-    """Calls that are being answered."""
-    waiting: int = 0
-    """Calls whose turn has not come."""
-    cells_used: int = 0
-    """Tokens in the model's memory."""
-    cells: int = 0
-    """Tokens that there is room for."""
-    working: float = 0.0
-    """Seconds that its steps took so far."""
-    decoding: float = 0.0
-    """Seconds of these that llama.cpp computed."""
-
-    def gauges(self) -> dict[str, float]:
-        """Return them under the names that a report has for them."""
-        return {
-            "sequences_running": self.running,
-            "sequences_waiting": self.waiting,
-            "context_used": self.cells_used,
-            "context_size": self.cells,
-        }
 
 
 class Schedule:
@@ -104,8 +77,7 @@ class Schedule:
         try:
             self._compute(parts)
         except Interrupted:
-            for part in parts:  # How much of them was read is not known.
-                self.context.memory.free(part.strand)
+            self._forget(parts)
         except Full:
             self._make_room()
         except LLMError as exc:
@@ -177,6 +149,20 @@ class Schedule:
             else:
                 if has_ended:
                     self._end(call)
+
+    def _forget(self, parts: list[Part]) -> None:
+        """Forget what took part in a step that was broken off: how much of it was read is not known."""
+        memory = self.context.memory
+        if memory.can_cut:
+            for part in parts:
+                memory.free(part.strand)
+            return
+
+        # llama.cpp moves states out of the way of others, in its books at once and in fact amid the step.
+        for call in self._running:
+            for strand in call.strands:
+                memory.free(strand)
+        memory.clear()
 
     def _make_room(self) -> None:
         """Do what helps where llama.cpp has no room though we count enough: forget, then let one give way."""

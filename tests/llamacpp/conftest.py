@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 
@@ -12,6 +12,10 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 pytest.importorskip("llama_cpp")
+
+import accounts
+import alone
+from alone import NO_LETTERS, TINY
 
 from asyncllm import LLM
 from asyncllm_llamacpp import LlamaCppProvider
@@ -28,14 +32,8 @@ SETTINGS = {"threads": 1, "context_size": 512, "batch_size": 48}
 PARAMETERS = {"max_tokens": 8, "system_prompt": "-"}
 """What makes a call short: in place of this system prompt the model has a long one of its own."""
 
-TINY = Path(__file__).parent / "beams" / "tiny.gguf"
-"""Random weights; each byte is a token, and prompts are read as they are. Its answers are noise."""
 TINY_SETTINGS = {"threads": 1, "context_size": 96, "batch_size": 16}
-NO_LETTERS = (*range(128, 257), 258, 259)
-"""Its tokens that are no letter by themselves, and not the end either."""
 TINY_PARAMETERS = {"temperature": 0, "max_tokens": 12, "logit_bias": dict.fromkeys(NO_LETTERS, -100.0)}
-LAST_BITS = 0.03
-"""What a score may differ with what else is in a step; the model's scores spread by 3."""
 
 
 @pytest.fixture(scope="session")
@@ -111,10 +109,12 @@ def in_fresh_process():
 @pytest.fixture
 def make_tiny(tmp_path):
     """Make an LLM and give its engine, which nobody else has: no other test's file has this path."""
-    path = shutil.copy(TINY, tmp_path / "tiny.gguf")
     providers = []
 
-    def make(**given):
+    def make(model=TINY, **given):
+        path = tmp_path / model.name
+        if not path.exists():
+            shutil.copy(model, path)
         llm = LLM(f"llamacpp:{path}", **{**TINY_SETTINGS, **TINY_PARAMETERS, **given})
         known = Settings.__dataclass_fields__
         settings = {name: value for name, value in {**TINY_SETTINGS, **given}.items() if name in known}
@@ -142,34 +142,8 @@ def tiny():
 
 @pytest.fixture
 def is_likeliest(tiny):
-    """
-    Tell whether each letter of an answer is the likeliest when it is computed alone, and token by token.
-
-    Or as likely but for the last bits, which differ with what else is in a step.
-    """
-    context = tiny.context
-
-    def is_likeliest(task, response):
-        answer = [ord(letter) for letter in response.text]
-        answer += [257] if response.finish_reason == "stop" else []
-        strand = Strand([*task.encode(), *answer])
-        start = len(task.encode()) - 1
-        context.memory.place(strand)
-        try:
-            for at in range(strand.count - 1):
-                context.batch.clear()
-                context.batch.add(strand.tokens[at : at + 1], at=at, sequence=strand.sequence, is_heard=True)
-                context.compute([Interrupt()])
-                context.memory.advance(strand, 1)
-                found = scores(context.handle, tiny.vocabulary.size).copy()
-                found[list(NO_LETTERS)] = -100
-                if at >= start and found[strand.tokens[at + 1]] < found.max() - LAST_BITS:
-                    return False
-        finally:
-            context.memory.free(strand)
-        return bool(answer)
-
-    return is_likeliest
+    """Tell whether each letter of an answer is the likeliest when it is computed alone."""
+    return partial(alone.is_likeliest, tiny)
 
 
 @pytest.fixture
@@ -178,13 +152,11 @@ def leaks_nothing():
 
     def leaks_nothing(engine):
         figures = engine.figures()
-        memory = engine._model.context.memory
-        memory.clear()
-        sequences = engine._model.context.size.sequences
-        return (
-            (figures.running, figures.waiting) == (0, 0)
-            and memory.cells.used == memory.cells.needed == 0
-            and len(set(memory._numbers)) == sequences
-        )
+        assert (figures.running, figures.waiting) == (0, 0)
+        context = engine._model.context
+        accounts.check(context, running=())
+        context.memory.clear()
+        accounts.check(context, running=())
+        return context.memory.cells.used == context.memory.cells.needed == 0
 
     return leaks_nothing

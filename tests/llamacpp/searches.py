@@ -28,6 +28,11 @@ def asked(setting):
     }
 
 
+def options(given):
+    """Return a call's parameters as a provider is given them."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def told(answers, ends):
     """Return texts and ends of the answers that are these tokens."""
     return [
@@ -58,3 +63,11 @@ def found(response):
 
 def wanted(case):
     return told(case["answers"], {END, *case["setting"].get("eos_token_id", ())})
+
+
+BRIEF = [
+    (case, options(given))
+    for case, given in STURDY
+    if case["prompt"] == "hello" and case["setting"]["num_beams"] < 4 and not case["setting"].get("do_sample")
+]
+"""Those that go into a small memory, several at a time."""

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from asyncllm import LLM
-from asyncllm_llamacpp._schedule import Figures
+from asyncllm_llamacpp._figures import Figures
 
 LONG = {"max_tokens": 300, "temperature": 0.0}
 TASK = "Count from one to one hundred, in words."

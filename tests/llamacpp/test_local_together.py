@@ -3,9 +3,11 @@
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from gate import held
 
 from asyncllm import RateLimited, Retry, Unavailable
 from asyncllm_llamacpp import _context
+from asyncllm_llamacpp._native import llama
 
 pytestmark = pytest.mark.anyio
 
@@ -111,28 +113,43 @@ async def test_where_llama_cpp_finds_no_room_the_youngest_give_way(
     assert leaks_nothing(engine)
 
 
-async def test_a_step_that_fails_is_an_error_for_who_took_part_and_the_others_go_on(
-    make_tiny, monkeypatch, is_likeliest, leaks_nothing
-):
-    llm, engine = make_tiny(max_sequences=4, retry=Retry(attempts=1))
-    decode, steps = _context.llama.llama_decode, iter(range(1000))
-    monkeypatch.setattr(
-        _context.llama, "llama_decode", lambda *args: -3 if next(steps) == 6 else decode(*args)
-    )
-    results = []
+def damage(engine):
+    """Let llama.cpp lose what the first call has read last, so that it does not accept what follows."""
+    (strand,) = engine._schedule._running[0].strands
+    handle = llama.llama_get_memory(engine._model.context.handle)
+    assert llama.llama_memory_seq_rm(handle, strand.sequence, strand.read - 2, -1)
 
-    async def ask(at):
+
+async def test_a_step_that_fails_is_an_error_for_who_took_part_and_the_others_go_on(
+    make_tiny, is_likeliest, leaks_nothing
+):
+    llm, engine = make_tiny(context_size=2048, max_sequences=3, retry=Retry(attempts=1))
+    results = {}
+
+    async def ask(task):
         try:
-            results.append(is_likeliest(TASKS[at], await llm.agenerate(TASKS[at])))
-        except Unavailable:
-            results.append(None)
+            results[task] = is_likeliest(task, await llm.agenerate(task))
+        except Unavailable as error:
+            results[task] = str(error)
+
+    async def fail():
+        async with llm.astream("Hi.", max_tokens=1500, **ENDLESS) as stream:
+            await anext(aiter(stream))
+            with held(engine):
+                damage(engine)
+                for end in "abcdef":
+                    group.start_soon(ask, "one reads this, and all the others wait for it " + end)
+                await anyio.wait_all_tasks_blocked()
+            async for _ in stream:
+                pass
 
     async with anyio.create_task_group() as group:
-        for at in range(len(TASKS)):
-            group.start_soon(ask, at)
+        with pytest.raises(Unavailable, match="the tokens were not accepted"):
+            await fail()
 
-    assert 1 <= results.count(None) <= 4
-    assert results.count(True) == len(TASKS) - results.count(None)
+    (failed,) = [result for result in results.values() if result is not True]
+    assert "the tokens were not accepted" in failed
+    assert list(results.values()).count(True) == 5
     assert leaks_nothing(engine)
 
 
