@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ._answer import Answer, Delta, in_one_piece
+from ._log import log
 from ._stops import StopMatcher
 from ._types import Choice, Count, FinishReason, Message, Response, Role, Timing, TokenLogprob, Usage
 from ._vocabulary import Effort, Params
@@ -42,6 +43,7 @@ __all__ = [
     "Wire",
     "estimated",
     "in_one_piece",
+    "log",
 ]
 
 
@@ -201,6 +203,26 @@ class Provider(ABC):
         {"connections_open": 3}}``. Things that several providers share are counted
         once, by their key; figures of the same name are added up. It is called from
         any thread, and often: open nothing and wait for nothing. The default holds nothing.
+        """
+        return {}
+
+    @classmethod
+    def describe(cls) -> Mapping[str, Any]:
+        """
+        Return what this provider finds installed, set up and there: what ``asyncllm doctor`` prints.
+
+        Names and what JSON can hold, with no key among it; what a name that ends in
+        ``_bytes`` stands for is shown as a size. Open nothing, and ask no server. The
+        default has nothing to tell.
+        """
+        return {}
+
+    async def examine(self, request: Request) -> Mapping[str, Any]:
+        """
+        Return how the model of *request* is run, in the same form: ``asyncllm doctor MODEL`` prints it.
+
+        For a model in this process, which is loaded for it: on what devices it came
+        to be, and what it takes there. The default has nothing to tell.
         """
         return {}
 

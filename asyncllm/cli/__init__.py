@@ -1,4 +1,4 @@
-"""The command line: ``asyncllm run "…"``, ``asyncllm chat``, ``asyncllm providers``, ``asyncllm params``."""
+"""The command line: ``asyncllm run "…"``, ``chat``, ``bench``, ``providers``, ``params``, ``doctor``."""
 
 from __future__ import annotations
 

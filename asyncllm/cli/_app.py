@@ -10,6 +10,7 @@ import typer
 
 from ._bench import bench
 from ._chat import chat
+from ._doctor import doctor
 from ._outcomes import exit_codes
 from ._params import params
 from ._providers import providers
@@ -33,6 +34,7 @@ app.command()(chat)
 app.command()(providers)
 app.command()(params)
 app.command()(bench)
+app.command()(doctor)
 
 
 @app.callback()

@@ -48,6 +48,18 @@ def installed(*, check: bool = False) -> tuple[Installed, ...]:
     return tuple(sorted(plugins, key=lambda plugin: plugin.name))
 
 
+def versions(name: str) -> dict[str, str]:
+    """Return the versions of what the provider called *name* needs in the extra of its name."""
+    owner = registered()[name].dist
+    if owner is None:
+        return {}
+
+    always = {canonicalize_name(requirement.name) for requirement in _requirements(owner, extra="")}
+    needed = [requirement.name for requirement in _requirements(owner, extra=name)]
+    found = {each: _found(each) for each in needed if canonicalize_name(each) not in always}
+    return {each: version for each, version in found.items() if version is not None}
+
+
 def _described(entry_point: EntryPoint, used: EntryPoint, *, check: bool) -> Installed:
     hidden = (
         [f"hidden by {_origin(used)}, which has the same name"]
@@ -121,9 +133,8 @@ def _listed(owner: Distribution, extra: str) -> Iterator[Requirement]:
 
 def _obstacle(requirement: Requirement) -> str | None:
     wanted = f"{requirement.name}{requirement.specifier}"
-    try:
-        version = distribution(requirement.name).version
-    except PackageNotFoundError:
+    version = _found(requirement.name)
+    if version is None:
         return f"{wanted}, which is not installed"
 
     try:
@@ -131,6 +142,14 @@ def _obstacle(requirement: Requirement) -> str | None:
     except InvalidVersion:
         fits = False
     return None if fits else f"{wanted}, and {version} is installed"
+
+
+def _found(name: str) -> str | None:
+    """Return the version of the distribution *name*; None where it is not installed."""
+    try:
+        return distribution(name).version
+    except PackageNotFoundError:
+        return None
 
 
 def _origin(entry_point: EntryPoint) -> str:

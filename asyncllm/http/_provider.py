@@ -99,6 +99,12 @@ class HTTPProvider(Provider):
         self._client: Client | None = None
         self._sent_key: str | None = None
 
+    @classmethod
+    def describe(cls) -> Mapping[str, Any]:
+        """Return which of its variables the environment has, and nothing of what is in them."""
+        known = (cls.key_variable, cls.url_variable)
+        return {name: "set" if os.environ.get(name) else "not set" for name in known}
+
     @property
     def key(self) -> str | None:
         """The setting ``api_key``, or else what the environment holds now."""

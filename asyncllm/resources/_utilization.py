@@ -11,6 +11,8 @@ from ._gpus import GPU
 from ._machine import Process, System
 
 UNKNOWN = "unknown"
+MEMORY = "memory_"
+"""How the names of gauges that are bytes begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,9 @@ class Utilization:
     """
     What the LLM's providers hold open, in all event loops: ``connections_open`` and
     ``connections_idle``; of models in this process ``sequences_running`` and
-    ``sequences_waiting``, and ``context_used`` of ``context_size`` tokens. Nothing is
-    there where no provider is open.
+    ``sequences_waiting``, ``context_used`` of ``context_size`` tokens, how many of the
+    ``layers`` are ``layers_on_gpu``, and the bytes that weights, context and computing
+    take (``memory_weights`` …). Nothing is there where no provider is open.
     """
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,21 +66,24 @@ def rows(used: Utilization) -> dict[str, Row]:
     process, system = used.process, used.system
     shown = {
         "process cpu":     Row(_percent(process.cpu), "of one core"),
-        "process memory":  Row(_size(process.memory)),
+        "process memory":  Row(size(process.memory)),
         "process threads": Row(_number(process.threads)),
         "process handles": Row(_number(process.handles)),
         "system cpu":      Row(_percent(system.cpu), f"of {system.cores:.0f} cores"),
-        "system memory":   Row(_size(system.memory), f"of {_size(system.memory_total)}"),
+        "system memory":   Row(size(system.memory), f"of {size(system.memory_total)}"),
     }  # fmt: skip
     for index, gpu in enumerate(used.gpus):
         shown |= {
             f"GPU {index} load":       Row(_percent(gpu.load), gpu.name),
-            f"GPU {index} memory":     Row(_size(gpu.memory), f"of {_size(gpu.memory_total)}"),
-            f"GPU {index} memory own": Row(_size(gpu.memory_own)),
+            f"GPU {index} memory":     Row(size(gpu.memory), f"of {size(gpu.memory_total)}"),
+            f"GPU {index} memory own": Row(size(gpu.memory_own)),
         }  # fmt: skip
     if not used.gpus:
         shown["GPU"] = Row("none", "that NVML knows")
-    return {**shown, **{name.replace("_", " "): Row(_number(value)) for name, value in used.gauges.items()}}
+    return shown | {
+        name.replace("_", " "): Row((size if name.startswith(MEMORY) else _number)(value))
+        for name, value in used.gauges.items()
+    }
 
 
 def _percent(number: float | None) -> str:
@@ -92,8 +98,9 @@ def _number(number: float) -> str:
     return f"{number:,.0f}" if number == round(number) else f"{number:,.1f}"
 
 
-def _size(size: float | None) -> str:
-    if size is None:
+def size(count: float | None) -> str:
+    """Return *count* bytes as people read them."""
+    if count is None:
         return UNKNOWN
-    power = int(math.log(size, 1024)) if size >= 1 else 0
-    return f"{size / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}"
+    power = int(math.log(count, 1024)) if count >= 1 else 0
+    return f"{count / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}"

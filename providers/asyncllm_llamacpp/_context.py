@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from asyncllm.errors import ConfigurationError, Unavailable
 
+from ._attention import Attention
 from ._batch import Batch
 from ._interrupt import Brake, Interrupt
 from ._memory import Memory
@@ -145,9 +146,12 @@ _FAILURES = {
 
 
 @contextmanager
-def context(model: int, *, size: Size, threads: int, whole: bool, vocabulary_size: int) -> Generator[Context]:
+def context(
+    model: int, *, size: Size, threads: int, attention: Attention, whole: bool, vocabulary_size: int
+) -> Generator[Context]:
     """Make a context for *model*, and free it in the end."""
     params = llama.llama_context_default_params()
+    attention.fill(params)
     params.n_ctx = size.cells
     params.n_seq_max = size.sequences
     params.kv_unified = True  # Strands share cells, and all the room there is.

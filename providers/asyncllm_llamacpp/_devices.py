@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 from ._native import ggml
 
@@ -42,6 +43,8 @@ _get = ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
 _find = ggml("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)
 _name = ggml("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
 _type = ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
+_description = ggml("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)
+_memory = ggml("ggml_backend_dev_memory", None, ctypes.c_void_p, *2 * [ctypes.POINTER(ctypes.c_size_t)])
 _backend = ggml("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)
 _backend_name = ggml("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)
 _backend_count = ggml("ggml_backend_reg_count", ctypes.c_size_t)
@@ -57,6 +60,40 @@ class GPU:
     backend: str
     """As in ``"CUDA"``."""
     is_integrated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device as it is now, the CPU among them."""
+
+    name: str
+    description: str
+    """What its maker calls it."""
+    free: int
+    """Bytes of its memory that nobody uses; zero of zero where it does not tell."""
+    total: int
+    """Bytes of its memory."""
+
+
+def devices() -> tuple[Device, ...]:
+    """Return all that llama.cpp can compute on, with their memory now."""
+    return tuple(_device(_get(at)) for at in range(_count()))
+
+
+def named(name: str) -> Device:
+    """Return the device that llama.cpp calls *name*, with its memory now."""
+    return _device(_find(name.encode()))
+
+
+def _device(device: int) -> Device:
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    _memory(device, ctypes.byref(free), ctypes.byref(total))
+    return Device(
+        name=_name(device).decode(),
+        description=_description(device).decode(errors="replace"),
+        free=free.value,
+        total=total.value,
+    )
 
 
 def gpus() -> tuple[GPU, ...]:
@@ -115,9 +152,16 @@ def lacking(device: str, there: Sequence[GPU], backends: AbstractSet[str]) -> st
     return f"the installed llama.cpp is built without {kind}; {rebuild}"
 
 
-def pointers(names: Sequence[str]) -> ctypes.Array[ctypes.c_void_p]:
-    """Return the devices of these *names* as llama.cpp takes them: with nothing behind the last."""
-    return (ctypes.c_void_p * (len(names) + 1))(*(_find(name.encode()) for name in names), None)
+def choose(params: Any, names: Sequence[str]) -> object:
+    """
+    Write the devices of these *names* into llama.cpp's *params* for a model.
+
+    Return what must live until the model is loaded.
+    """
+    found = (_find(name.encode()) for name in names)
+    pointers = (ctypes.c_void_p * (len(names) + 1))(*found, None)  # Nothing behind the last is their end.
+    params.devices = ctypes.addressof(pointers)
+    return pointers
 
 
 def _of_kind(kind: str, there: Sequence[GPU]) -> Sequence[GPU]:

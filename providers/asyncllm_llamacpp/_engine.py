@@ -14,6 +14,7 @@ from asyncllm.errors import LLMError, ProviderError, RateLimited, Unavailable
 from ._figures import Figures
 from ._job import Job
 from ._model import Model, loaded
+from ._placement import Placement
 from ._schedule import Schedule
 from ._settings import Settings
 
@@ -59,6 +60,16 @@ class Engine:
     def steps(self) -> int:
         """How often the model was computed."""
         return 0 if self._model is None else self._model.context.steps
+
+    @property
+    def placement(self) -> Placement | None:
+        """Where the model came to be; None while it is not loaded."""
+        return None if (model := self._model) is None else model.placement
+
+    def gauges(self) -> dict[str, float]:
+        """Return how busy it is and what it takes, under the names that a report has for them."""
+        placement = self.placement
+        return {**self.figures().gauges(), **({} if placement is None else placement.gauges())}
 
     def figures(self) -> Figures:
         """Return how busy it is."""

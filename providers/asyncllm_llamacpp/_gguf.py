@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,9 +31,18 @@ _NO_WEIGHTS = {9, 15, 24, 25, 27, 28}
 """Types with which llama.cpp cannot multiply: those of its own scratch space, and plain numbers."""
 
 
-def check(path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Some of the weights."""
+
+    name: str
+    size: int
+    """In bytes."""
+
+
+def check(path: Path) -> tuple[Tensor, ...]:
     """
-    Look through the header in *path*, and whether the weights that it announces are all there.
+    Look through the header in *path*, and whether the weights that it announces are all there: return them.
 
     Raises:
         InvalidModelFile: The message says what is wrong, and what to do.
@@ -40,7 +50,7 @@ def check(path: Path) -> None:
     try:
         _expect_file(path)
         with path.open("rb") as file:
-            _check(path, file)
+            return _check(path, file)
     except FileNotFoundError:
         raise InvalidModelFile(f"there is no file {path}") from None
     except OSError as exc:
@@ -55,7 +65,7 @@ def _expect_file(path: Path) -> None:
         raise InvalidModelFile(f"{path} is a pipe or a device, and no file")
 
 
-def _check(path: Path, file: BinaryIO) -> None:
+def _check(path: Path, file: BinaryIO) -> tuple[Tensor, ...]:
     reader = Reader(path, file)
     if reader.size == 0:
         raise InvalidModelFile(f"{path} is empty; {AGAIN}")
@@ -71,21 +81,22 @@ def _check(path: Path, file: BinaryIO) -> None:
         raise reader.damaged(f"it announces {tensors} tensors and {entries} entries of metadata")
 
     alignment = Metadata(reader).alignment(entries)
-    _check_tensors(reader, tensors, alignment)
+    return _tensors(reader, tensors, alignment)
 
 
-def _check_tensors(reader: Reader, count: int, alignment: int) -> None:
+def _tensors(reader: Reader, count: int, alignment: int) -> tuple[Tensor, ...]:
     reader.part = "list of tensors"
-    ends = [_tensor(reader, alignment) for _ in range(count)]
+    found = [_tensor(reader, alignment) for _ in range(count)]
     begin = math.ceil(reader.position / alignment) * alignment
-    for name, end in ends:
-        if begin + end > reader.size:
-            reader.part = f"weights ({name!r} goes up to byte {begin + end})"
+    for tensor, offset in found:
+        if (end := begin + offset + tensor.size) > reader.size:
+            reader.part = f"weights ({tensor.name!r} goes up to byte {end})"
             raise reader.cut_off()
+    return tuple(tensor for tensor, _ in found)
 
 
-def _tensor(reader: Reader, alignment: int) -> tuple[str, int]:
-    """Read what is said of a tensor; return its name, and where it ends within the weights."""
+def _tensor(reader: Reader, alignment: int) -> tuple[Tensor, int]:
+    """Read what is said of a tensor; return it, and where it begins within the weights."""
     name = reader.name()
     if (dimensions := reader.number("I")) > _MOST_DIMENSIONS:
         raise reader.damaged(f"its tensor {name!r} has {dimensions} dimensions")
@@ -101,4 +112,4 @@ def _tensor(reader: Reader, alignment: int) -> tuple[str, int]:
     if (shape and shape[0] % weights) or offset % alignment:
         raise reader.damaged(f"its tensor {name!r} of shape {shape} cannot begin at {offset}")
 
-    return name, offset + math.prod(shape) // weights * size
+    return Tensor(name, math.prod(shape) // weights * size), offset

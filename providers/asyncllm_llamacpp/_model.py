@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,17 @@ from . import _gguf
 from ._capacity import size
 from ._context import Context, context
 from ._fingerprint import fingerprint
+from ._fit import weights_of_layers
+from ._gguf import Tensor
+from ._native import overheard
+from ._offload import Offload, first, offloads, tell
+from ._placement import Placement, placement
 from ._prompt import Template
 from ._reasoning import Reasoning, reasoning
 from ._settings import Settings
 from ._templates import templates
 from ._vocabulary import Vocabulary
-from ._weights import bytes_per_cell, copies_whole, trained_context, weights
+from ._weights import copies_whole, heads, layers, trained_context, weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class Model:
     context: Context
     fingerprint: str
     """What tells it from any other model."""
+    placement: Placement
+    """Where it came to be."""
 
 
 @contextmanager
@@ -40,11 +47,44 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
         InvalidModelFile: The file is missing, damaged, or not a language model.
         ConfigurationError: There is no memory for so large a context.
     """
-    _gguf.check(path)
-    with weights(
-        path, gpu_layers=settings.gpu_layers, devices=settings.devices, keep_going=keep_going
-    ) as handle:
-        vocabulary = Vocabulary(handle)
+    tensors = _gguf.check(path)
+
+    def open_as(offload: Offload) -> AbstractContextManager[Model]:
+        return _opened(path, tensors, settings, offload, keep_going=keep_going)
+
+    tried = offloads(path, tensors, settings, keep_going=keep_going)
+    with first(tried, open_as, keep_going=keep_going) as model:
+        tell(path, settings, model.placement)
+        yield model
+
+
+@contextmanager
+def _opened(
+    path: Path,
+    tensors: Sequence[Tensor],
+    settings: Settings,
+    offload: Offload,
+    *,
+    keep_going: Callable[[], bool],
+) -> Generator[Model]:
+    with ExitStack() as stack:
+        with overheard() as lines:
+            handle = stack.enter_context(
+                weights(path, fill=lambda params: offload.fill(params, settings), keep_going=keep_going)
+            )
+            whole, vocabulary = copies_whole(handle), Vocabulary(handle)
+            settings.attention.expect(heads(handle))
+            cell = layers(handle) * settings.attention.size(heads(handle))
+            opened = stack.enter_context(
+                context(
+                    handle,
+                    size=size(settings, trained=trained_context(handle), bytes_per_cell=cell, whole=whole),
+                    threads=settings.threads,
+                    attention=settings.attention,
+                    whole=whole,
+                    vocabulary_size=vocabulary.size,
+                )
+            )
         source, with_tools = templates(handle)
         thinks = reasoning(vocabulary, source)
         template = Template(
@@ -55,17 +95,5 @@ def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) ->
             specials=vocabulary.specials,
             tags=thinks.tags,
         )
-        whole = copies_whole(handle)
-        with context(
-            handle,
-            size=size(
-                settings,
-                trained=trained_context(handle),
-                bytes_per_cell=bytes_per_cell(handle),
-                whole=whole,
-            ),
-            threads=settings.threads,
-            whole=whole,
-            vocabulary_size=vocabulary.size,
-        ) as opened:
-            yield Model(vocabulary, template, thinks, opened, fingerprint(path))
+        placed = placement(lines, layers=len(weights_of_layers(tensors)), attention=settings.attention)
+        yield Model(vocabulary, template, thinks, opened, fingerprint(path), placed)

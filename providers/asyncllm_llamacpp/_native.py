@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import llama_cpp
@@ -64,11 +65,13 @@ def block(kind: int) -> tuple[int, int] | None:
     return (weights, size) if weights and size else None
 
 
-_ERROR = 4  # As in ggml.h; the binding lists the levels of an older one.
+_INFO, _WARNING, _ERROR = 2, 3, 4  # As in ggml.h; the binding lists the levels of an older one.
 _heard = threading.local()
 
 
 def _listen(level: int, text: bytes, _: object) -> None:
+    if level in {_INFO, _WARNING} and (told := getattr(_heard, "told", None)) is not None:
+        told.append(text.decode(errors="replace").strip())
     if level == _ERROR:
         _heard.lines = [*getattr(_heard, "lines", ()), text.decode(errors="replace").strip()][-3:]
 
@@ -78,6 +81,17 @@ def complaints() -> str:
     lines: list[str] = getattr(_heard, "lines", [])
     _heard.lines = []
     return "; ".join(lines) or "it does not say why"
+
+
+@contextmanager
+def overheard() -> Generator[list[str]]:
+    """Give the lines, no errors, that llama.cpp logs meanwhile in this thread."""
+    lines: list[str] = []
+    _heard.told = lines
+    try:
+        yield lines
+    finally:
+        _heard.told = None
 
 
 # llama.cpp writes hundreds of lines to stderr otherwise. The name keeps the callback alive.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any, Literal
 
 import anyio
 
@@ -12,6 +13,8 @@ from asyncllm.provider import Count, Delta, Params, Provider, Request, Table
 from asyncllm.rules import Rules
 
 from . import _rules
+from ._attention import Attention
+from ._build import build
 from ._capacity import USUAL_CONTEXT
 from ._cores import cores
 from ._engine import Engine
@@ -19,6 +22,7 @@ from ._engines import Hold, engines
 from ._job import Job
 from ._names import BUNDLED, located
 from ._settings import Settings
+from ._sharing import Sharing
 from ._state import Saving, TakingUp
 
 PATIENCE = 5.0
@@ -42,8 +46,9 @@ class LlamaCppProvider(Provider):
         threads: How many threads compute; by default as many as there are physical cores.
 
         gpu_layers:
-            How many of the model's layers the GPU holds: -1 is all of them, and so
-            is 0 where a call's ``device`` is a GPU.
+            How many of the model's layers GPUs hold: ``"auto"`` is as many as there
+            is memory for, ``"all"`` or -1 is all of them. By default none, and
+            ``"auto"`` where a call's ``device`` is a GPU.
 
         batch_size: How many tokens of prompts are read in one step.
 
@@ -57,9 +62,25 @@ class LlamaCppProvider(Provider):
 
         max_waiting: How many calls may wait; one more is refused as rate-limited.
 
+        split_mode:
+            How several GPUs share the model: ``"layer"`` gives whole layers to one or
+            another, which is usual; ``"row"`` a part of each matrix to all of them,
+            and ``"none"`` everything to one.
+
+        tensor_split: How much each GPU gets, in any unit: ``[3, 1]``. By default by its memory.
+
+        main_gpu: Which GPU holds everything, counted from 0; the others then rest.
+
+        flash_attention: ``"on"``, ``"off"``, or ``"auto"``: where the devices can.
+
+        kv_type:
+            The type of numbers in which what was read is kept: ``"f16"``, or
+            ``"q8_0"`` in half the memory, and others; two of them are those of keys
+            and of values. Values in blocks, as ``"q8_0"``, need flash attention.
+
     Raises:
-        InvalidParameter: A setting is out of its range.
-        ConfigurationError: *gpu_layers* asks for a GPU, and llama.cpp is built without.
+        InvalidParameter: A setting is out of its range, or contradicts another one.
+        ConfigurationError: A setting asks for a GPU, and llama.cpp has none.
     """
 
     in_process = True
@@ -73,11 +94,16 @@ class LlamaCppProvider(Provider):
         *,
         context_size: int | None = None,
         threads: int | None = None,
-        gpu_layers: int = 0,
+        gpu_layers: int | Literal["auto", "all"] | None = None,
         batch_size: int = 512,
         max_sequences: int = 16,
         total_context: int | None = None,
         max_waiting: int = 10_000,
+        split_mode: Literal["none", "layer", "row"] | None = None,
+        tensor_split: Sequence[float] | None = None,
+        main_gpu: int | None = None,
+        flash_attention: Literal["auto", "on", "off"] = "auto",
+        kv_type: str | Sequence[str] = "f16",
     ) -> None:
         self._settings = Settings(
             context_size=context_size,
@@ -87,6 +113,8 @@ class LlamaCppProvider(Provider):
             max_sequences=max_sequences,
             total_context=total_context,
             max_waiting=max_waiting,
+            sharing=Sharing.of(split_mode, tensor_split, main_gpu),
+            attention=Attention.of(flash_attention, kv_type),
         )
         self._holds: dict[tuple[str, Settings], Hold] = {}
 
@@ -144,7 +172,17 @@ class LlamaCppProvider(Provider):
     def gauges(self) -> Mapping[Hashable, Mapping[str, float]]:
         # By the engine: all providers that hold it share one.
         engines = [hold.engine for hold in list(self._holds.values())]
-        return {engine: engine.figures().gauges() for engine in engines if engine.is_alive}
+        return {engine: engine.gauges() for engine in engines if engine.is_alive}
+
+    @classmethod
+    def describe(cls) -> Mapping[str, Any]:
+        return build()
+
+    async def examine(self, request: Request) -> Mapping[str, Any]:
+        """Load the model, and tell where it came to be."""
+        await self.count_tokens(request)
+        placement = self.engine(request.model, request.options.get("device")).placement
+        return {} if placement is None else placement.as_dict()
 
     async def aclose(self) -> None:
         """End this provider's claims; a model that nobody else holds is freed."""

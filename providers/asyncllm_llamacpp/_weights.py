@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from asyncllm.errors import InvalidModelFile
 
-from ._devices import pointers
+from ._attention import Heads
+from ._devices import choose
 from ._native import complaints, llama
-
-_BYTES = 2
-"""A number in the memory takes half precision."""
 
 
 @contextmanager
-def weights(
-    path: Path, *, gpu_layers: int, devices: Sequence[str] | None, keep_going: Callable[[], bool]
-) -> Generator[int]:
+def weights(path: Path, *, fill: Callable[[Any], object], keep_going: Callable[[], bool]) -> Generator[int]:
     """
     Load the weights in *path*, and free them in the end; gives llama.cpp's handle.
 
     Args:
         path: A file that is known to be sound: llama.cpp may crash over others.
 
-        gpu_layers: How many layers go to the GPU; -1 is all.
-
-        devices: The GPUs that take part; None leaves the choice to llama.cpp.
+        fill: Says in llama.cpp's parameters what goes where; what it returns lives until the model is loaded.
 
         keep_going: Asked while it loads; where it says no, loading is broken off.
     """
     complaints()
     params = llama.llama_model_default_params()
-    params.n_gpu_layers = gpu_layers
-    named = None if devices is None else pointers(devices)  # Kept alive until the model is loaded.
-    params.devices = None if named is None else ctypes.addressof(named)
+    kept = fill(params)
     going = llama.llama_progress_callback(_asking(keep_going))  # Kept alive until the model is loaded.
     params.progress_callback = going
     model = llama.llama_model_load_from_file(os.fsencode(path), params)
+    del kept
     if not model:
         raise InvalidModelFile(f"llama.cpp cannot load {path}: {complaints()}")
 
@@ -49,6 +43,20 @@ def weights(
         yield model
     finally:
         llama.llama_model_free(model)
+
+
+@contextmanager
+def blueprint(path: Path, *, keep_going: Callable[[], bool]) -> Generator[int]:
+    """Open the model in *path* without its weights: only to ask what it is like."""
+
+    def fill(params: Any) -> object:
+        params.no_alloc = True
+        params.load_mode = llama.LLAMA_LOAD_MODE_NONE  # llama.cpp ends the process over another.
+        params.n_gpu_layers = 0
+        return choose(params, ())
+
+    with weights(path, fill=fill, keep_going=keep_going) as model:
+        yield model
 
 
 def trained_context(model: int) -> int:
@@ -62,16 +70,29 @@ def copies_whole(model: int) -> bool:
     return bool(llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
 
 
-def bytes_per_cell(model: int) -> int:
-    """Return how much memory a token of context takes, as far as the model's file says."""
-    heads: int = llama.llama_model_n_head_kv(model)
+def layers(model: int) -> int:
+    """Return how many layers the model has, its output not counted."""
+    count: int = llama.llama_model_n_layer(model)
+    return count
+
+
+def heads(model: int) -> Heads:
+    """Return what a layer keeps of each token, as far as the model's file says."""
     each = llama.llama_model_n_embd(model) // max(llama.llama_model_n_head(model), 1)
     architecture = _said(model, "general.architecture")
-    width = sum(
+    key, value = (
         int(_said(model, f"{architecture}.attention.{part}_length") or each) for part in ("key", "value")
     )
-    size: int = llama.llama_model_n_layer(model) * heads * width * _BYTES
-    return size
+    return Heads(llama.llama_model_n_head_kv(model), key, value)
+
+
+def shape(model: int) -> dict[str, int]:
+    """Return what says how much a step of the model computes."""
+    return {
+        "width": llama.llama_model_n_embd(model),
+        "heads": llama.llama_model_n_head(model),
+        "vocabulary": llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model)),
+    }
 
 
 def _said(model: int, name: str) -> str:

@@ -1,5 +1,6 @@
 """A real model: the small one of the demo extra, on one thread, loaded once for all tests."""
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -116,7 +117,7 @@ def make_tiny(tmp_path):
         if not path.exists():
             shutil.copy(model, path)
         llm = LLM(f"llamacpp:{path}", **{**TINY_SETTINGS, **TINY_PARAMETERS, **given})
-        known = Settings.__dataclass_fields__
+        known = inspect.signature(LlamaCppProvider).parameters
         settings = {name: value for name, value in {**TINY_SETTINGS, **given}.items() if name in known}
         providers.append(provider := LlamaCppProvider(**settings))
         return llm, provider.engine(str(path))

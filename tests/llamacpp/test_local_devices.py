@@ -94,7 +94,8 @@ def test_the_layers_follow_the_device():
     settings = Settings(threads=1)
     placed = settings.on(("CUDA1",))
 
-    assert (placed.devices, placed.gpu_layers) == (("CUDA1",), -1)
+    assert (placed.devices, placed.gpu_layers) == (("CUDA1",), "auto")
+    assert Settings(threads=1, gpu_layers=0).on(("CUDA1",)).gpu_layers == 0
     assert settings.on(None) is settings
 
 

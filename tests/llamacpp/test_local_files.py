@@ -275,7 +275,7 @@ def test_a_gpu_that_llama_cpp_is_built_without_is_refused_with_the_way_to_one():
         {"threads": 513},
         {"threads": True},
         {"gpu_layers": -2},
-        {"gpu_layers": None},
+        {"gpu_layers": "most"},
         {"batch_size": 1.5},
         {"batch_size": None},
     ],
