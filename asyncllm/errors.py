@@ -13,7 +13,7 @@ What can go wrong, from the caller's side.
     + InvalidTask               also a ValueError: nothing to ask
     + UnsupportedParameter      strict=True, and the provider would not do just what was asked
   x CheckpointError             a checkpoint was not saved, or not loaded; everything is as it was
-  x JournalError                a batch's journal cannot be used, or not written
+  x JournalError                a batch's journal cannot be opened or written, or is another batch's
   x BatchStopped                before all was done; ``results`` holds what had come
   x ProviderError               the provider was asked and failed
     + AuthenticationFailed
@@ -89,7 +89,7 @@ class CheckpointError(LLMError):
 
 
 class JournalError(LLMError):
-    """A batch's journal cannot be used, or not written; what it holds is as it was."""
+    """A batch's journal cannot be opened or written, or is another batch's; what was recorded is safe."""
 
 
 class BatchStopped(LLMError):

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from ._blocking import BlockingResults
+from ._journal import JournalFile, JournalStatus, Resume
 from ._method import Batches
 from ._progress import Progress
 from ._result import BatchResult
 from ._results import Results
 from ._task import Task
 
-__all__ = ["BatchResult", "Batches", "BlockingResults", "Progress", "Results", "Task"]
+__all__ = [
+    "BatchResult",
+    "Batches",
+    "BlockingResults",
+    "JournalFile",
+    "JournalStatus",
+    "Progress",
+    "Results",
+    "Resume",
+    "Task",
+]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ._batch import batch
 from ._bench import bench
 from ._chat import chat
 from ._doctor import doctor
@@ -35,6 +36,7 @@ app.command()(providers)
 app.command()(params)
 app.command()(bench)
 app.command()(doctor)
+app.add_typer(batch)
 
 
 @app.callback()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import typer
 
 from asyncllm._keys import NAMED, Keys, named
-from asyncllm.errors import CheckpointError, ConfigurationError, LLMError, ProviderError
+from asyncllm.errors import CheckpointError, ConfigurationError, JournalError, LLMError, ProviderError
 
 LONGEST = 600
 """Letters of an error's message: some servers answer with a whole page."""
@@ -37,7 +37,8 @@ class Outcome:
 
 OUTCOMES = (
     Outcome(0, _any(), "done"),
-    Outcome(2, _any(ConfigurationError, CheckpointError), "usage or configuration: nothing was sent"),
+    Outcome(2, _any(ConfigurationError, CheckpointError, JournalError),
+            "usage or configuration: nothing was sent"),
     Outcome(4, _for_now, "the provider failed for now: worth trying again later"),
     Outcome(3, _any(ProviderError), "the provider refused, or failed for good"),
     Outcome(130, _any(KeyboardInterrupt), "stopped by Ctrl-C"),

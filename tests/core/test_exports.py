@@ -10,6 +10,7 @@ from asyncllm.rules import Rule
 
 DOORS = [
     "asyncllm",
+    "asyncllm.batch",
     "asyncllm.errors",
     "asyncllm.http",
     "asyncllm.provider",

@@ -14,6 +14,7 @@ HEAVY = {
     "psutil",
     "pynvml",
     "rich",
+    "sqlite3",
     "structlog",
     "trio",
     "typer",
