@@ -30,7 +30,7 @@ from ._types import (
     Verdict,
 )
 from ._vocabulary import Effort, Params
-from .batch import BatchResult, BlockingResults, Progress, Results, Task
+from .batch import BatchResult, BlockingResults, JournalFile, Progress, Results, Resume, Task
 from .errors import (
     AuthenticationFailed,
     BatchStopped,
@@ -87,6 +87,7 @@ __all__ = [
     "InvalidResponse",
     "InvalidTask",
     "JournalError",
+    "JournalFile",
     "LLMError",
     "Message",
     "Metrics",
@@ -107,6 +108,7 @@ __all__ = [
     "Response",
     "Restored",
     "Results",
+    "Resume",
     "Retry",
     "Role",
     "Spread",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import anyio
 
 from asyncllm._batch import CONCURRENCY
 from asyncllm._collector import Collector
+from asyncllm._keys import Keys
 from asyncllm._sync import synchronous, synchronous_hold
 from asyncllm._tallies import Answers, Batch
 from asyncllm._tasks import check_extras
@@ -21,7 +23,8 @@ from asyncllm.errors import BatchStopped, LLMError
 
 from ._blocking import BlockingResults
 from ._bounds import Bounds, failures
-from ._notes import NoNotes
+from ._journal import JournalFile, Resume, opened
+from ._notes import JournalNotes, NoNotes, Notes
 from ._options import BatchOptions
 from ._pipeline import Pipeline
 from ._results import Results
@@ -42,9 +45,19 @@ class Batches:
     async def agenerate(self, task: Prompt, **params: Unpack[Params]) -> Response:
         """Ask once and return the answer with all that is known of it."""
 
+    @property
     @abstractmethod
-    def parameter(self, name: str) -> Any:
-        """Return what a parameter is set to."""
+    def parameters(self) -> dict[str, Any]:
+        """What is set, by canonical name."""
+
+    @property
+    @abstractmethod
+    def model_name(self) -> str:
+        """Who is asked."""
+
+    @abstractmethod
+    def _llm_keys(self) -> Keys:
+        """Return what must be in no file."""
 
     @property
     @abstractmethod
@@ -62,6 +75,8 @@ class Batches:
         deadline: float | None = None,
         max_total_tokens: int | None = None,
         max_cost: float | None = None,
+        journal: str | os.PathLike[str] | JournalFile | None = None,
+        resume: bool | Resume = True,
         **params: Unpack[Params],
     ) -> AsyncGenerator[Results]:
         """
@@ -106,11 +121,22 @@ class Batches:
 
             max_cost: Begin no more tasks once this many US dollars were spent, by list prices.
 
+            journal:
+                A file that notes each task before it is sent, and what came of it before
+                anybody hears of it. With the same tasks, model and parameters, another run
+                goes on where this one ended, however that was: what is done comes from the
+                file, and is not sent again.
+
+            resume:
+                What becomes of tasks that the journal has: see :class:`Resume`. False
+                refuses a journal that has any.
+
             params: Parameters for each task, as in :meth:`arun`; a task's own win over them.
 
         Raises:
             InvalidTask: *tasks* is a single one, or nothing to go through.
             InvalidParameter: An argument is of the wrong type or out of range.
+            JournalError: The journal cannot be used, or is another batch's.
         """
         check_extras(args, taken=self._llm_answers_itself)
         limit: int = CONCURRENCY.check("max_concurrency", max_concurrency)
@@ -121,18 +147,19 @@ class Batches:
             max_total_tokens=max_total_tokens,
             max_cost=max_cost,
         )
-        pipeline = Pipeline(
-            Source(tasks),
-            self._llm_ask(args, params),
-            batch=Batch(self, limit),
-            notes=NoNotes(),
-            bounds=bounds,
-            collector=self._llm_collector,
-            ordered=ordered,
-            raises=stop_after == 0,
-        )
-        async with _beside(pipeline.run):
-            yield pipeline.results
+        async with self._llm_notes(journal, resume, params) as notes:
+            pipeline = Pipeline(
+                Source(tasks),
+                self._llm_ask(args, params),
+                batch=Batch(self, limit),
+                notes=notes,
+                bounds=bounds,
+                collector=self._llm_collector,
+                ordered=ordered,
+                raises=stop_after == 0,
+            )
+            async with _beside(pipeline.run):
+                yield pipeline.results
 
     @overload
     async def abatch_run(
@@ -192,13 +219,37 @@ class Batches:
     batch = synchronous_hold(abatch, BlockingResults)
     batch_run = synchronous(abatch_run)
 
+    @asynccontextmanager
+    async def _llm_notes(
+        self,
+        file: str | os.PathLike[str] | JournalFile | None,
+        resume: bool | Resume,
+        params: Mapping[str, Any],
+    ) -> AsyncGenerator[Notes]:
+        """Open what a batch with these parameters is noted in."""
+        if file is None:
+            yield NoNotes()
+            return
+
+        settings = file if isinstance(file, JournalFile) else JournalFile(file)
+        told = {**self.parameters, **(params if self._llm_answers_itself else checked(params))}
+        async with opened(
+            settings.path,
+            identity={"model": self.model_name, "class": type(self).__name__, "parameters": told},
+            policy=(Resume() if resume else None) if isinstance(resume, bool) else resume,
+            durable=settings.durable,
+            prompts=settings.prompts,
+            keys=self._llm_keys(),
+        ) as journal:
+            yield JournalNotes(journal)
+
     def _llm_ask(self, args: tuple[Any, ...], params: Mapping[str, Any]) -> Callable[[Job], Any]:
         """Return what asks one task, by the class's own method where it has one."""
         if self._llm_answers_itself:  # It may take what is no parameter.
             return functools.partial(_answered, cast("Any", self).arun, args, params)
 
         common = checked(params)
-        base = common.get("seed", self.parameter("seed"))
+        base = common.get("seed", self.parameters.get("seed"))
 
         async def ask(job: Job) -> Response:
             own = {**common, **job.task.params}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from asyncllm._vocabulary import Params
+
+from ._journal import JournalFile, Resume
 
 
 class BatchOptions(Params, total=False):
@@ -14,3 +18,5 @@ class BatchOptions(Params, total=False):
     deadline: float | None
     max_total_tokens: int | None
     max_cost: float | None
+    journal: str | os.PathLike[str] | JournalFile | None
+    resume: bool | Resume

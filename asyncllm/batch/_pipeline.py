@@ -18,7 +18,7 @@ from asyncllm.errors import JournalError, LLMError
 from ._bounds import Bounds
 from ._notes import Notes
 from ._progress import Progress
-from ._result import BatchResult
+from ._result import BatchResult, PassedOver
 from ._results import Results
 from ._source import Job, Source
 
@@ -131,7 +131,10 @@ class Pipeline:
                     result = await self._result(job)
                 finally:
                     self._running -= 1
-                self._over(result)
+                if isinstance(result, PassedOver):
+                    self.results.pass_over(result.index)
+                else:
+                    self._over(result)
         except Exception as error:  # noqa: BLE001 - raised where the results are taken
             self._fail(error)
 
@@ -150,7 +153,7 @@ class Pipeline:
                 self.results.no_need()
         return job
 
-    async def _result(self, job: Job) -> BatchResult:
+    async def _result(self, job: Job) -> BatchResult | PassedOver:
         """Ask, unless it is noted what came of it before; note what comes of it before anybody else hears."""
         known = await self._notes.known(job)
         if known is not None:

@@ -39,3 +39,10 @@ class BatchResult:
             assert self.error is not None, "a result has the one or the other"
             raise self.error
         return self.response.text
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Says that one task has no result: an earlier run may have sent it, and it is not to be sent again."""
+
+    index: int

@@ -39,7 +39,7 @@ class Results:
     ) -> None:
         self._room = anyio.Semaphore(room, fast_acquire=True)
         self._ordered = ordered
-        self._early: dict[int, BatchResult] = {}
+        self._early: dict[int, BatchResult | None] = {}
         self._next = 0
         self._ready: deque[BatchResult] = deque()
         self._arrived: anyio.Event | None = None
@@ -101,24 +101,37 @@ class Results:
 
     def put(self, result: BatchResult) -> None:
         """Hand over *result*, at once or when its turn has come."""
-        if not self._ordered:
-            self._ready.append(result)
-        else:
-            self._early[result.index] = result
-            while self._next in self._early:
-                self._ready.append(self._early.pop(self._next))
-                self._next += 1
-        if self._ready:
-            self._wake()
+        self._arrive(result.index, result)
+
+    def pass_over(self, index: int) -> None:
+        """Wait no longer for the result of the task at *index*: there is none."""
+        self._room.release()
+        self._arrive(index, None)
 
     def end(self, error: Exception | None = None) -> None:
         """Say that no more will come; *error* is raised once all that was put has been taken."""
         if not self._has_ended:
             self._has_ended, self._error = True, error
             # Of those that were not to come before an earlier one, which will not come any more.
-            self._ready.extend(self._early[index] for index in sorted(self._early))
+            for index in sorted(self._early):
+                self._hand_over(self._early[index])
             self._early.clear()
             self._wake()
+
+    def _arrive(self, index: int, result: BatchResult | None) -> None:
+        if not self._ordered:
+            self._hand_over(result)
+        else:
+            self._early[index] = result
+            while self._next in self._early:
+                self._hand_over(self._early.pop(self._next))
+                self._next += 1
+        if self._ready:
+            self._wake()
+
+    def _hand_over(self, result: BatchResult | None) -> None:
+        if result is not None:
+            self._ready.append(result)
 
     def _wake(self) -> None:
         if self._arrived is not None:

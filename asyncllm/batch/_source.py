@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 import anyio
@@ -13,13 +14,13 @@ from asyncllm._tasks import check_tasks
 from asyncllm._types import Prompt
 from asyncllm.errors import InvalidTask
 
-from ._task import Task
+from ._task import Task, fingerprint
 
 Tasks: TypeAlias = Iterable[Prompt | Task] | AsyncIterable[Prompt | Task]
 """What a batch takes: as many as you like, even without an end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """A task, and where in its batch it stands."""
 
@@ -30,6 +31,14 @@ class Job:
     def key(self) -> str:
         """The task's own key, or else its index."""
         return str(self.index) if self.task.key is None else self.task.key
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells the task from another; for one that is none it is empty, and the result says why."""
+        try:
+            return fingerprint(self.task)
+        except InvalidTask:
+            return ""
 
 
 class Source:

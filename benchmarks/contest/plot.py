@@ -27,10 +27,10 @@ def draw(results: Path) -> list[Path]:
     Raises:
         ModuleNotFoundError: There is no matplotlib.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - not everybody has it
+    import matplotlib as mpl
 
     mpl.use("agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt
 
     told = json.loads(results.read_text())
     workloads = list(dict.fromkeys(cell["workload"] for cell in told["cells"]))

@@ -30,10 +30,18 @@ class JournalFile:
 
     Args:
         path: The file that the batch was given as its ``journal``.
+
+        durable:
+            For a batch that is given this as its journal: put each commit on the disk
+            itself, so that not even a power cut loses one.
+
+        prompts: The same: write down what is asked as well, and not only a hash of it.
     """
 
-    def __init__(self, path: Place) -> None:
+    def __init__(self, path: Place, *, durable: bool = False, prompts: bool = False) -> None:
         self.path = Path(os.fsdecode(path)).expanduser()
+        self.durable = durable
+        self.prompts = prompts
 
     def __repr__(self) -> str:
         return f"JournalFile({str(self.path)!r})"
