@@ -65,12 +65,21 @@ class Metrics:
     """The tokens by what has a price of its own."""
 
     @classmethod
-    def of(cls, response: Response, *, seller: str = "") -> Metrics:
-        """Return those of one call that brought *response*; *seller* is whose prices it has."""
+    def of(cls, response: Response, *, seller: str = "", processing: str = "") -> Metrics:
+        """
+        Return those of one call that brought *response*.
+
+        Args:
+            response: What it brought.
+
+            seller: Whose prices it has.
+
+            processing: ``"batch"`` where it came by one of the provider's own batches, for less.
+        """
         timing, usage = response.timing, response.usage
         took: dict[str, Any] = {"uncounted": 1}
         if usage is not None:
-            bill = Bill.of(seller or response.provider, response.model, usage)
+            bill = Bill.of(seller or response.provider, response.model, usage, processing=processing)
             took = {"usage": usage, "bill": bill}
         if timing is not None and timing.first_token is not None:
             took["first_tokens"] = Spread.of(timing.first_token)

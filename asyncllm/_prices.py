@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ._figures import count, read, rows, several, text
 from ._types import Usage
@@ -61,6 +61,8 @@ class Kind(NamedTuple):
     model: str
     length: int
     """How long their prompts are, in steps."""
+    processing: str = ""
+    """The price list's word for calls that have other prices: ``"batch"`` for a provider's own batches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +73,9 @@ class Bill:
     usages: Mapping[Kind, Usage] = field(default_factory=dict[Kind, Usage])
 
     @classmethod
-    def of(cls, seller: str, model: str, usage: Usage) -> Bill:
+    def of(cls, seller: str, model: str, usage: Usage, *, processing: str = "") -> Bill:
         """Return that of a single call."""
-        kind = Kind(seller, model, max(usage.input_tokens - 1, 0) // STEP)
+        kind = Kind(seller, model, max(usage.input_tokens - 1, 0) // STEP, processing)
         return cls(calls={kind: 1}, usages={kind: usage})
 
     @classmethod
@@ -102,7 +104,7 @@ class Bill:
         Raises:
             InvalidParameter: It is damaged.
         """
-        return cls.sum(read(_Row, row, ROW).bill for row in rows(given))
+        return cls.sum(read(_Row, _complete(row), ROW).bill for row in rows(given))
 
     def __add__(self, other: Bill) -> Bill:
         return Bill.sum((self, other))
@@ -125,16 +127,24 @@ class _Row(NamedTuple):
     seller: str
     model: str
     length: int
+    processing: str
     calls: int
     usage: Usage
 
     @property
     def bill(self) -> Bill:
-        kind = Kind(self.seller, self.model, self.length)
+        kind = Kind(self.seller, self.model, self.length, self.processing)
         return Bill(calls={kind: self.calls}, usages={kind: self.usage})
 
 
-ROW = {"seller": text, "model": text, "length": count, "calls": several, "usage": usage_of}
+ROW = {
+    "seller": text, "model": text, "length": count, "processing": text, "calls": several, "usage": usage_of,
+}  # fmt: skip
+
+
+def _complete(row: Any) -> Any:
+    """Return *row* with what was not written down when all calls were processed alike."""
+    return {"processing": "", **cast("dict[str, Any]", row)} if isinstance(row, dict) else row
 
 
 def _price(kind: Kind, usage: Usage, calls: int) -> Decimal | None:
@@ -146,7 +156,9 @@ def _price(kind: Kind, usage: Usage, calls: int) -> Decimal | None:
         cache_read_tokens=Decimal(usage.cached_tokens) / calls,
         cache_write_tokens=Decimal(usage.cache_write_tokens) / calls,
     )
-    where = {"provider_api_url" if "://" in kind.seller else "provider_id": kind.seller}
+    where: dict[str, Any] = {"provider_api_url" if "://" in kind.seller else "provider_id": kind.seller}
+    if kind.processing:  # Where the list knows no price for it, it takes the usual one.
+        where["price_context"] = {"processing": kind.processing}
     try:
         price: Decimal = prices.calc_price(tokens, kind.model, **where).total_price
     except (LookupError, ValueError):

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ._answer import Answer, Delta, in_one_piece
+from ._batch_api import SKEW, BatchAPI, BatchState, BatchStatus, Bundle, Entry, Found, Lot, custom_id
 from ._log import log
+from ._request import Request
 from ._stops import StopMatcher
 from ._types import Choice, Count, FinishReason, Message, Response, Role, Timing, TokenLogprob, Usage
 from ._vocabulary import Effort, Params
@@ -23,12 +25,20 @@ from .errors import ErrorTable
 from .rules import Rules
 
 __all__ = [
+    "SKEW",
     "Answer",
+    "BatchAPI",
+    "BatchState",
+    "BatchStatus",
+    "Bundle",
     "Choice",
     "Count",
     "Delta",
     "Effort",
+    "Entry",
     "FinishReason",
+    "Found",
+    "Lot",
     "Message",
     "Params",
     "Provider",
@@ -41,24 +51,11 @@ __all__ = [
     "TokenLogprob",
     "Usage",
     "Wire",
+    "custom_id",
     "estimated",
     "in_one_piece",
     "log",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One call in the provider's own words."""
-
-    model: str
-    messages: tuple[Message, ...]
-    options: Mapping[str, Any]
-    """What the table's rows made of the parameters: keys for the body, absent where not set."""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Headers that the rows asked for."""
-    like: str | None = None
-    """The model whose table was applied, where that is another (``like=``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +155,14 @@ class Provider(ABC):
         It is asked of a provider that was never opened, so it tells what is known
         by itself: None, the default, where that is nothing, and rather the highest
         number where there are several.
+        """
+        return None
+
+    def batches(self) -> BatchAPI | None:
+        """
+        Return the vendor's own batch API, where there is one: many requests in one go, for less.
+
+        It is asked of any provider, and used of one that was opened. The default has none.
         """
         return None
 

@@ -11,17 +11,21 @@ needs another shape takes the pool when it opens and gives it back when it close
         await http.release()
 """
 
+from ._batches import Frame, HTTPBatchAPI, Reader, in_path
 from ._connections import acquire, gauges, release
 from ._errors import TRANSPORT_ERRORS
-from ._events import content, events, lines
+from ._events import content, events, lines, received
 from ._plain import PlainClient, ServerError, StatusError
 from ._provider import HTTPProvider, Surface
 from ._settings import checked_headers, checked_text, checked_url
 
 __all__ = [
     "TRANSPORT_ERRORS",
+    "Frame",
+    "HTTPBatchAPI",
     "HTTPProvider",
     "PlainClient",
+    "Reader",
     "ServerError",
     "StatusError",
     "Surface",
@@ -32,6 +36,8 @@ __all__ = [
     "content",
     "events",
     "gauges",
+    "in_path",
     "lines",
+    "received",
     "release",
 ]

@@ -72,6 +72,14 @@ async def content(response: httpx2.Response) -> bytes:
     return httpx2.Response(response.status_code, headers=response.headers, content=packed).content
 
 
+async def received(response: httpx2.Response) -> bytes:
+    """Return the whole of a streamed *response*, and close it."""
+    try:
+        return await content(response)
+    finally:
+        await response.aclose()
+
+
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)

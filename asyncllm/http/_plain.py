@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -68,7 +68,12 @@ class PlainClient:
         self._id_header = id_header
 
     async def post(
-        self, path: str, *, content: bytes, options: Mapping[str, Any], **_sdk_only: Any
+        self,
+        path: str,
+        *,
+        content: bytes | AsyncIterable[bytes],
+        options: Mapping[str, Any],
+        **_sdk_only: Any,
     ) -> httpx2.Response:
         """
         Post *content* and return the answer, of which only the headers have been read.
@@ -83,9 +88,22 @@ class PlainClient:
         Raises:
             StatusError: The status is no success.
         """
+        return await self._sent("POST", path, options, content)
+
+    async def get(self, path: str, *, options: Mapping[str, Any], **_sdk_only: Any) -> httpx2.Response:
+        """Ask for what is at *path*, as :meth:`post` sends."""
+        return await self._sent("GET", path, options)
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        options: Mapping[str, Any],
+        content: bytes | AsyncIterable[bytes] | None = None,
+    ) -> httpx2.Response:
         headers = httpx2.Headers(self._headers)
         headers.update(options.get("headers"))
-        request = self._pool.build_request("POST", self._base_url + path, content=content, headers=headers)
+        request = self._pool.build_request(method, self._base_url + path, content=content, headers=headers)
         answer = await self._pool.send(request, stream=True)
         if answer.is_success:
             return answer

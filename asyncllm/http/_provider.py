@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -17,12 +26,14 @@ from asyncllm.errors import ProviderError
 from asyncllm.provider import Delta, Provider, Request, Wire, in_one_piece
 
 from ._connections import acquire, gauges, release
-from ._events import content, events, lines
+from ._events import content, events, lines, received
 from ._settings import checked_headers, checked_text, checked_url
 
 
 class Client(Protocol):
     """What the clients of the SDKs have in common."""
+
+    def get(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
 
     def post(self, *args: Any, **kwargs: Any) -> Awaitable[Any]: ...
 
@@ -135,30 +146,24 @@ class HTTPProvider(Provider):
         Past the SDKs' typed methods, which cost more than all the rest and know
         fewer keys. Their errors come out as they are, for the table to translate.
         """
+        return await self.upload(path, body, headers)
+
+    async def upload(
+        self, path: str, body: bytes | AsyncIterable[bytes], headers: Mapping[str, str]
+    ) -> httpx2.Response:
+        """Send what may be too much to be held at once, as :meth:`post` does."""
         assert self._client is not None, "aopen() comes first"
-        try:
-            answer: httpx2.Response = await self._client.post(
-                path,
-                content=body,
-                cast_to=httpx2.Response,
-                options={"headers": {"content-type": "application/json", **headers}},
-                # Always: read by the SDK, a body that is not what it is marked as is a connection error.
-                stream=True,
-            )
-        except Exception as exc:
-            # To Anthropic's SDK, what the pool refuses is a connection error too.
-            if isinstance(exc.__cause__, ProviderError):
-                raise exc.__cause__ from None
-            raise
-        return answer
+        kind = {"content-type": "application/json"}
+        return await _sent(self._client.post, path, headers={**kind, **headers}, content=body)
+
+    async def get(self, path: str) -> httpx2.Response:
+        """Ask for what is at *path*, as :meth:`post` sends."""
+        assert self._client is not None, "aopen() comes first"
+        return await _sent(self._client.get, path, headers={})
 
     async def fetched(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         """Send *body* to *path* and return the whole answer."""
-        answer = await self.post(path, body, headers)
-        try:
-            return await content(answer)
-        finally:
-            await answer.aclose()
+        return await received(await self.post(path, body, headers))
 
     def wire(self, request: Request, *, stream: bool = False) -> Wire:
         surface = self.surface(request)
@@ -219,6 +224,26 @@ class HTTPProvider(Provider):
             async for data in source:
                 for delta in read(data):
                     yield delta
+
+
+async def _sent(
+    method: Callable[..., Awaitable[Any]], path: str, *, headers: Mapping[str, str], **content: Any
+) -> httpx2.Response:
+    try:
+        answer: httpx2.Response = await method(
+            path,
+            cast_to=httpx2.Response,
+            options={"headers": headers},
+            # Always: read by the SDK, a body that is not what it is marked as is a connection error.
+            stream=True,
+            **content,
+        )
+    except Exception as exc:
+        # To Anthropic's SDK, what the pool refuses is a connection error too.
+        if isinstance(exc.__cause__, ProviderError):
+            raise exc.__cause__ from None
+        raise
+    return answer
 
 
 def _is_json(answer: httpx2.Response) -> bool:

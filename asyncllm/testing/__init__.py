@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._anthropic import anthropic_answer, anthropic_error, anthropic_stream
+from ._anthropic_batches import AnthropicBatchServer
+from ._batch_server import Batched
 from ._fake import FakeProvider
 from ._ollama import ollama_answer, ollama_error, ollama_stream
 from ._openai import openai_answer, openai_error, openai_stream
+from ._openai_batches import OpenAIBatchServer
 from ._reply import Recorded, Reply
 from ._responses import responses_answer, responses_stream
 from ._server import ScriptedServer
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
     from .conformance import HTTPConformance, ProviderConformance
 
 __all__ = [
+    "AnthropicBatchServer",
+    "Batched",
     "FakeProvider",
     "HTTPConformance",
+    "OpenAIBatchServer",
     "ProviderConformance",
     "Recorded",
     "Reply",

@@ -17,6 +17,7 @@ from asyncllm.errors import (
     InvalidResponse,
     MissingAPIKey,
     ModelNotFound,
+    ProviderError,
     QuotaExceeded,
     RateLimited,
     RequestRejected,
@@ -28,8 +29,9 @@ from asyncllm.provider import Count, Params, Request, Table, estimated
 from asyncllm.rules import Rules
 
 from ._answers import counted
+from ._batches import AnthropicBatches
 from ._families import families
-from ._messages import Messages
+from ._messages import TOO_LONG, Messages
 from ._sampling import VERSION_HEADER
 from ._tables import TABLES
 
@@ -93,6 +95,8 @@ class AnthropicProvider(http.HTTPProvider):
         "overloaded_error":                  Unavailable,
         "api_error":                         Unavailable,
         "exceed_context_size_error":         ContextLengthExceeded,  # llama-server
+        "expired":                           TimedOut,               # within a batch
+        "canceled":                          ProviderError,          # within a batch
     }  # fmt: skip
 
     tables: ClassVar[Sequence[Table]] = TABLES
@@ -138,6 +142,9 @@ class AnthropicProvider(http.HTTPProvider):
         limit = request.options.get("max_tokens")
         return not isinstance(limit, int) or limit > LONGEST_UNSTREAMED
 
+    def batches(self) -> AnthropicBatches:
+        return AnthropicBatches(self)
+
     async def count_tokens(self, request: Request) -> Count:
         """Ask Anthropic, which counts for free; a server that cannot count leaves an estimate."""
         messages = Messages(self.errors)
@@ -156,7 +163,7 @@ class AnthropicProvider(http.HTTPProvider):
             return await super().post(path, body, headers)
         except anthropic.BadRequestError as exc:
             # The one refusal of Anthropic's that only its words tell from others.
-            if "prompt is too long" in str(exc):
+            if TOO_LONG in str(exc):
                 raise ContextLengthExceeded(
                     str(exc), status=exc.status_code, code=exc.type, request_id=exc.request_id
                 ) from exc

@@ -8,11 +8,21 @@ from typing import Any
 import msgspec
 
 from asyncllm import http
-from asyncllm.errors import ErrorTable, InvalidTask, UnexpectedResponse, failure
+from asyncllm.errors import (
+    ContextLengthExceeded,
+    ErrorTable,
+    InvalidTask,
+    ProviderError,
+    UnexpectedResponse,
+    failure,
+)
 from asyncllm.provider import Choice, Delta, Request, Response
 
 from ._answers import EventDelta, WireError, WireUsage, answer_decoder, counts, event_decoder, finish_reason
 from ._conversation import conversation
+
+TOO_LONG = "prompt is too long"
+"""What only Anthropic's words tell from other refusals."""
 
 COUNTED = (
     "model", "messages", "system", "tools", "tool_choice",
@@ -116,7 +126,13 @@ class Reader:
         )
 
 
-def _error(sent: WireError | str, errors: ErrorTable, request_id: str | None) -> Exception:
-    error = WireError(message=sent) if isinstance(sent, str) else sent
-    message = error.message or error.type or "the answer is an error"
-    return failure(message, table=errors, code=error.type, request_id=request_id)
+def refused(sent: WireError, errors: ErrorTable, request_id: str | None) -> ProviderError:
+    """Return the error that Anthropic's words stand for."""
+    message = sent.message or sent.type or "the answer is an error"
+    if TOO_LONG in message:
+        return ContextLengthExceeded(message, code=sent.type, request_id=request_id)
+    return failure(message, table=errors, code=sent.type, request_id=request_id)
+
+
+def _error(sent: WireError | str, errors: ErrorTable, request_id: str | None) -> ProviderError:
+    return refused(WireError(message=sent) if isinstance(sent, str) else sent, errors, request_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
 
@@ -19,6 +19,7 @@ from asyncllm.errors import (
     InvalidResponse,
     MissingAPIKey,
     ModelNotFound,
+    ProviderError,
     QuotaExceeded,
     RateLimited,
     RequestRejected,
@@ -29,6 +30,7 @@ from asyncllm.errors import (
 from asyncllm.provider import Count, Delta, Params, Request, Table, Wire, estimated
 from asyncllm.rules import Rules
 
+from ._batches import OpenAIBatches
 from ._chat import Chat
 from ._chat_rules import CHAT
 from ._counting import ABSENT, COUNTERS
@@ -84,6 +86,8 @@ class OpenAIProvider(http.HTTPProvider):
 
     errors: ClassVar[ErrorTable] = {
         **http.TRANSPORT_ERRORS,
+        http.StatusError:             RequestRejected,  # of an upload
+        http.ServerError:             Unavailable,
         openai.AuthenticationError:   AuthenticationFailed,
         openai.PermissionDeniedError: AuthenticationFailed,
         openai.NotFoundError:         ModelNotFound,
@@ -107,6 +111,9 @@ class OpenAIProvider(http.HTTPProvider):
         "server_overloaded":          Unavailable,
         "slow_down":                  Unavailable,
         "vector_store_timeout":       TimedOut,
+        "batch_expired":              TimedOut,
+        "batch_cancelled":            ProviderError,
+        "token_limit_exceeded":       RateLimited,  # of a batch: too much is waiting already
     }  # fmt: skip
 
     tables: ClassVar[Sequence[Table]] = TABLES
@@ -167,6 +174,9 @@ class OpenAIProvider(http.HTTPProvider):
             called=server.called if server else {},
         )
 
+    def batches(self) -> OpenAIBatches | None:
+        return OpenAIBatches(self) if self._dialect == "openai" else None
+
     def is_streamed(self, request: Request) -> bool:
         works_on = self._dialect != "openai" and SERVERS[self._dialect].works_on
         return works_on and BEAMS not in request.options
@@ -194,6 +204,24 @@ class OpenAIProvider(http.HTTPProvider):
                 return estimated(request)
             raise
         return Count(tokens=counter.tokens(answer), exact=True)
+
+    async def upload(
+        self, path: str, body: bytes | AsyncIterable[bytes], headers: Mapping[str, str]
+    ) -> httpx2.Response:
+        if not headers.get("content-type", "").startswith("multipart/"):
+            return await super().upload(path, body, headers)
+
+        # To the SDK, files are what is read while the whole event loop waits.
+        assert self._pool is not None, "aopen() comes first"
+        sdk = self.client(self._pool)
+        ours = {name: text for name, text in sdk.default_headers.items() if isinstance(text, str)}
+        client = http.PlainClient(
+            self._pool,
+            base_url=str(sdk.base_url),
+            headers={**sdk.auth_headers, **ours},
+            id_header=self.id_header,
+        )
+        return await client.post(path, content=body, options={"headers": headers})
 
     def _goes_to_responses(self, model: str) -> bool:
         if self._dialect != "openai":

@@ -5,17 +5,7 @@ import sqlite3
 import anyio
 import pytest
 
-from asyncllm import (
-    LLM,
-    Choice,
-    JournalError,
-    JournalFile,
-    RequestRejected,
-    Response,
-    Resume,
-    Task,
-    Usage,
-)
+from asyncllm import LLM, Choice, JournalError, JournalFile, RequestRejected, Response, Resume, Task, Usage
 from asyncllm.testing import FakeProvider
 
 pytestmark = pytest.mark.anyio
