@@ -42,7 +42,7 @@ from .resources import Resources
 from .rules import Rules
 
 
-class LLM(Setters, Checkpoints, Batches, Summaries, Measures, Resources, Logs, Derived):
+class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, Derived):
     """
     A language model.
 

@@ -86,7 +86,7 @@ class Batch:
     def count(owner: object, adjustments: Iterable[Adjustment]) -> None:
         """Take in the adjustments of one of *owner*'s calls, if it is part of a batch."""
         if (calls := _of(owner)) is not None:
-            calls.kinds.update(((each.parameter, each.verdict, each.reason), 1) for each in adjustments)
+            calls.adjusted(adjustments)
 
     @staticmethod
     def turn(owner: object) -> AbstractAsyncContextManager[object]:
@@ -118,6 +118,10 @@ class Calls:
             _CALLS.reset(self._token)
         if error is None:
             self.batch.answered(self.kinds)
+
+    def adjusted(self, adjustments: Iterable[Adjustment]) -> None:
+        """Take in what was adjusted for one of them."""
+        self.kinds.update(((each.parameter, each.verdict, each.reason), 1) for each in adjustments)
 
     async def sends(self) -> None:
         """Note that a request is about to be sent; of several at a time, none is before that is done."""

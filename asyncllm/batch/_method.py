@@ -7,19 +7,23 @@ import os
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Unpack, cast, overload
+from typing import Any, Literal, TypedDict, Unpack, cast, overload
 
 import anyio
 
 from asyncllm._batch import CONCURRENCY
 from asyncllm._collector import Collector
 from asyncllm._keys import Keys
+from asyncllm._model import Model
+from asyncllm._policy import Policies
+from asyncllm._prepare import Prepared
+from asyncllm._retry import Retry
 from asyncllm._sync import synchronous, synchronous_hold
 from asyncllm._tallies import Answers, Batch
 from asyncllm._tasks import check_extras
 from asyncllm._types import Choice, Prompt, Response
 from asyncllm._vocabulary import Params, checked
-from asyncllm.errors import BatchStopped, LLMError
+from asyncllm.errors import BatchStopped, ConfigurationError, LLMError
 
 from ._blocking import BlockingResults
 from ._bounds import Bounds, failures
@@ -27,15 +31,20 @@ from ._journal import JournalFile, Resume, opened
 from ._notes import JournalNotes, NoNotes, Notes
 from ._options import BatchOptions
 from ._pipeline import Pipeline
+from ._remote import Patience, Via, Way, chosen
 from ._results import Results
 from ._source import Job, Source, Tasks
+from ._submission import Submission
 from ._task import seed_of
+from ._work import Work
 
 
 class Batches:
     """What an LLM does with many tasks."""
 
     _llm_collector: Collector
+    _llm_policies: Policies
+    _llm_retry: Retry
 
     @abstractmethod
     async def arun(self, task: Prompt, **params: Unpack[Params]) -> str:
@@ -59,6 +68,18 @@ class Batches:
     def _llm_keys(self) -> Keys:
         """Return what must be in no file."""
 
+    @abstractmethod
+    def _llm_asked(self, params: Params) -> dict[str, Any]:
+        """Take a snapshot of the parameters."""
+
+    @abstractmethod
+    def _llm_asked_model(self) -> Model:
+        """Return the model to be asked now."""
+
+    @abstractmethod
+    def _llm_warn(self, event: str, **fields: Any) -> None:
+        """Log a warning."""
+
     @property
     @abstractmethod
     def _llm_answers_itself(self) -> bool:
@@ -77,6 +98,8 @@ class Batches:
         max_cost: float | None = None,
         journal: str | os.PathLike[str] | JournalFile | None = None,
         resume: bool | Resume = True,
+        via: Via = "direct",
+        patience: Patience | None = None,
         **params: Unpack[Params],
     ) -> AsyncGenerator[Results]:
         """
@@ -131,9 +154,18 @@ class Batches:
                 What becomes of tasks that the journal has: see :class:`Resume`. False
                 refuses a journal that has any.
 
+            via:
+                ``"direct"`` asks request by request. ``"provider"`` has the provider's own
+                batches answer, within hours and at a lower price; with a journal they are
+                collected by a later run if this one ends before. ``"auto"`` chooses that
+                where there are such batches and *deadline* leaves them the time.
+
+            patience: How long to wait between looks at the provider's batches.
+
             params: Parameters for each task, as in :meth:`arun`; a task's own win over them.
 
         Raises:
+            ConfigurationError: The provider has no batches of its own, and *via* wants them.
             InvalidTask: *tasks* is a single one, or nothing to go through.
             InvalidParameter: An argument is of the wrong type or out of range.
             JournalError: The journal cannot be used, or is another batch's.
@@ -147,10 +179,9 @@ class Batches:
             max_total_tokens=max_total_tokens,
             max_cost=max_cost,
         )
+        source, way = Source(tasks), await self._llm_way(via, deadline)
         async with self._llm_notes(journal, resume, params) as notes:
-            pipeline = Pipeline(
-                Source(tasks),
-                self._llm_ask(args, params),
+            common = _Common(
                 batch=Batch(self, limit),
                 notes=notes,
                 bounds=bounds,
@@ -158,8 +189,21 @@ class Batches:
                 ordered=ordered,
                 raises=stop_after == 0,
             )
-            async with _beside(pipeline.run):
-                yield pipeline.results
+            work: Work
+            if way == "direct":
+                work = Pipeline(source, self._llm_ask(args, params), **common)
+            else:
+                work = Submission(
+                    source,
+                    self._llm_prepare(params),
+                    model=self._llm_asked_model(),
+                    policies=self._llm_policies,
+                    retry=self._llm_retry,
+                    patience=patience,
+                    **common,
+                )
+            async with _beside(work.run):
+                yield work.results
 
     @overload
     async def abatch_run(
@@ -243,21 +287,67 @@ class Batches:
         ) as journal:
             yield JournalNotes(journal)
 
-    def _llm_ask(self, args: tuple[Any, ...], params: Mapping[str, Any]) -> Callable[[Job], Any]:
+    def _llm_ask(self, args: tuple[Any, ...], params: Params) -> Callable[[Job], Any]:
         """Return what asks one task, by the class's own method where it has one."""
         if self._llm_answers_itself:  # It may take what is no parameter.
             return functools.partial(_answered, cast("Any", self).arun, args, params)
 
+        own = self._llm_own_params(params)
+
+        async def ask(job: Job) -> Response:
+            return await self.agenerate(job.task.prompt, **own(job))
+
+        return ask
+
+    def _llm_prepare(self, params: Params) -> Callable[[Job], Prepared]:
+        """Return what turns one task into the provider's words."""
+        own, model, policies = self._llm_own_params(params), self._llm_asked_model(), self._llm_policies
+
+        def prepared(job: Job) -> Prepared:
+            call = model.applied(job.task.prompt, self._llm_asked(own(job)))
+            if (refusal := policies.refusal(call.verdicts)) is not None:
+                raise refusal
+            policies.log(call.verdicts, model=model.full_name, warn=self._llm_warn)
+            return call
+
+        return prepared
+
+    def _llm_own_params(self, params: Params) -> Callable[[Job], Params]:
+        """Return what gives each task its parameters: the batch's, its own, and its own seed."""
         common = checked(params)
         base = common.get("seed", self.parameters.get("seed"))
 
-        async def ask(job: Job) -> Response:
-            own = {**common, **job.task.params}
+        def own(job: Job) -> Params:
+            given = {**common, **job.task.params}
             if base is not None and "seed" not in job.task.params:
-                own["seed"] = seed_of(base, job.key)
-            return await self.agenerate(job.task.prompt, **own)
+                given["seed"] = seed_of(base, job.key)
+            return cast("Params", given)
 
-        return ask
+        return own
+
+    async def _llm_way(self, via: Via, deadline: float | None) -> Way:
+        """Return which way a batch goes."""
+        if via == "direct":
+            return "direct"
+        if self._llm_answers_itself:
+            if via == "provider":
+                raise ConfigurationError(
+                    f"via='provider': {type(self).__name__} answers by itself, and submits nothing"
+                )
+            return "direct"
+        async with self._llm_asked_model().use() as provider:
+            return chosen(via, provider.batches(), deadline=deadline)
+
+
+class _Common(TypedDict):
+    """What both ways take."""
+
+    batch: Batch
+    notes: Notes
+    bounds: Bounds
+    collector: Collector
+    ordered: bool
+    raises: bool
 
 
 async def _answered(arun: Any, args: tuple[Any, ...], params: Mapping[str, Any], job: Job) -> Response:

@@ -7,6 +7,7 @@ import os
 from asyncllm._vocabulary import Params
 
 from ._journal import JournalFile, Resume
+from ._remote import Patience, Via
 
 
 class BatchOptions(Params, total=False):
@@ -20,3 +21,5 @@ class BatchOptions(Params, total=False):
     max_cost: float | None
     journal: str | os.PathLike[str] | JournalFile | None
     resume: bool | Resume
+    via: Via
+    patience: Patience | None

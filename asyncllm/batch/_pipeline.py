@@ -8,19 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import anyio
+from anyio.abc import TaskGroup
 
 from asyncllm._collector import Collector
-from asyncllm._deadline import Deadline
 from asyncllm._tallies import Batch
 from asyncllm._types import Response, Timing
 from asyncllm.errors import JournalError, LLMError
 
 from ._bounds import Bounds
 from ._notes import Notes
-from ._progress import Progress
 from ._result import BatchResult, PassedOver
-from ._results import Results
 from ._source import Job, Source
+from ._work import Work
 
 Ask: TypeAlias = Callable[[Job], Awaitable[Response]]
 """Asks one task once, retries and all."""
@@ -31,22 +30,22 @@ WINDOW = 8
 """The same where results come in the tasks' order, and have to wait for one that takes long."""
 
 
-class Pipeline:
+class Pipeline(Work):
     """
-    What takes tasks from *source*, asks them, and puts what becomes of them into :attr:`results`.
+    Asks request by request.
 
     Args:
-        source: Where the tasks come from; one is taken only when it can be asked.
+        source: Where the tasks come from.
 
         ask: Asks one.
 
-        batch: What the calls share; it bounds how many there are at a time.
+        batch: What the calls share.
 
-        notes: What is noted of each task before it is sent, and after.
+        notes: What is noted of each task.
 
         bounds: What it stops at.
 
-        collector: Is told what the calls take.
+        collector: Is told what the calls take, among others.
 
         ordered: Whether results come in the tasks' order.
 
@@ -65,105 +64,49 @@ class Pipeline:
         ordered: bool,
         raises: bool,
     ) -> None:
-        self._source = source
-        self._ask = ask
-        self._batch = batch
-        self._notes = notes
-        self._bounds = bounds
-        self._is_bounded = bool(bounds.given())
-        self._deadline = Deadline(bounds.deadline, "the batch was not over within deadline={:g} seconds")
-        self._collector = collector
-        self._own = Collector()
-        self._raises = raises
-        self._limit = limit = batch.limit
-        self._workers = 0
-        self._asking: anyio.CancelScope | None = None
-        self._error: Exception | None = None
-        self._began = time.perf_counter()
-        self._done = self._failed = self._restored = self._running = 0
-        self.results = Results(
-            room=limit * (WINDOW if ordered else AHEAD),
-            ordered=ordered,
-            progress=self.progress,
-            tallies=batch.tallies,
-            stop=self.stop,
+        room = batch.limit * (WINDOW if ordered else AHEAD)
+        super().__init__(
+            source, batch=batch, notes=notes, bounds=bounds, ordered=ordered, raises=raises, room=room
         )
+        self._ask = ask
+        self._collector = collector
+        self._workers = 0
 
     async def run(self) -> None:
         """Ask until there are no more tasks, or a reason to stop."""
         try:
-            with self._collector.beside(self._own):
+            with self._collector.beside(self.spent):
                 async with anyio.create_task_group() as group:
-                    self._asking = group.cancel_scope
+                    self.asking = group.cancel_scope
                     self._start(group)
         finally:
-            self.results.end(self._error)
+            self.results.end(self.error)
 
-    def stop(self, reason: str) -> None:
-        """Begin no more tasks; those that are under way go on."""
-        if self.results.stopped is None:
-            self.results.stopped = reason
-            self._source.close()
-
-    def progress(self) -> Progress:
-        """Return how far it has come."""
-        return Progress(
-            done=self._done,
-            failed=self._failed,
-            restored=self._restored,
-            running=self._running,
-            total=self._source.total,
-            seconds=time.perf_counter() - self._began,
-            metrics=self._own.snapshot(),
-        )
-
-    def _start(self, group: anyio.abc.TaskGroup) -> None:
+    def _start(self, group: TaskGroup) -> None:
         self._workers += 1
         group.start_soon(self._work, group)
 
-    async def _work(self, group: anyio.abc.TaskGroup) -> None:
+    async def _work(self, group: TaskGroup) -> None:
         try:
-            while (job := await self._taken()) is not None:
-                if self._workers < self._limit:
+            while (job := await self.taken()) is not None:
+                if self._workers < self.batch.limit:
                     self._start(group)
-                self._running += 1
+                self.running += 1
                 try:
-                    result = await self._result(job)
+                    result = await self.notes.known(job) or await self._result(job)
                 finally:
-                    self._running -= 1
-                if isinstance(result, PassedOver):
-                    self.results.pass_over(result.index)
-                else:
-                    self._over(result)
+                    self.running -= 1
+                self.over(result)
         except Exception as error:  # noqa: BLE001 - raised where the results are taken
-            self._fail(error)
-
-    async def _taken(self) -> Job | None:
-        await self.results.room()
-        if self._is_bounded and (reason := self._bounds.reached(self.progress())) is not None:
-            self.stop(reason)
-        job = None
-        try:
-            job = await self._source.take()
-        except Exception as error:  # noqa: BLE001 - the caller's own: what is under way is still worth having
-            self._error = self._error or error
-            self._source.close()
-        finally:
-            if job is None:
-                self.results.no_need()
-        return job
+            self.fail(error)
 
     async def _result(self, job: Job) -> BatchResult | PassedOver:
-        """Ask, unless it is noted what came of it before; note what comes of it before anybody else hears."""
-        known = await self._notes.known(job)
-        if known is not None:
-            return known
-
+        """Ask, and note what comes of it before anybody else hears."""
         told = functools.partial(BatchResult, index=job.index, key=job.key, task=job.task)
-        calls = self._batch.task(self._notes.before(job))
+        calls = self.batch.task(self.notes.before(job))
         began = time.perf_counter()
         try:
-            with calls, self._deadline():
+            with calls, self.deadline():
                 response = await self._ask(job)
         except JournalError:
             raise
@@ -172,23 +115,5 @@ class Pipeline:
             result = told(error=error, attempts=calls.requests, timing=timing)
         else:
             result = told(response=response, attempts=response.attempts, timing=response.timing)
-        await self._notes.over(job, result)
+        await self.notes.over(job, result)
         return result
-
-    def _over(self, result: BatchResult) -> None:
-        self._restored += result.restored
-        if result.error is None:
-            self._done += 1
-        else:
-            self._failed += 1
-            if self._raises:
-                self._fail(result.error)
-                return
-        self.results.put(result)
-
-    def _fail(self, error: Exception) -> None:
-        """End at once: what is under way is cancelled, and *error* raised once what has come is taken."""
-        self._error = self._error or error
-        self._source.close()
-        if self._asking is not None:
-            self._asking.cancel()

@@ -10,9 +10,7 @@ import anyio.lowlevel
 
 from asyncllm._retry import Retry
 from asyncllm._types import Message, Response
-from asyncllm.batch._ledger import RemoteBatch
-from asyncllm.batch._patience import Patience
-from asyncllm.batch._remote import remote
+from asyncllm.batch._remote import Patience, RemoteBatch, remote
 from asyncllm.provider import Request
 from asyncllm.testing import AnthropicBatchServer, OpenAIBatchServer
 from asyncllm_anthropic import AnthropicProvider

@@ -106,7 +106,7 @@ async def test_a_request_too_long_for_any_batch_is_refused_and_the_others_go(run
 
 
 async def test_what_is_too_much_for_the_memory_lies_on_the_disk_and_arrives_whole(run, monkeypatch):
-    monkeypatch.setattr("asyncllm.batch._parcel.IN_MEMORY", 500)
+    monkeypatch.setattr("asyncllm.batch._remote._parcel.IN_MEMORY", 500)
     texts = [f"{number} says hello" for number in range(30)]
 
     found, _ = await run(texts)

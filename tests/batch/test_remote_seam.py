@@ -13,7 +13,7 @@ from remote_rig import VENDORS, Items, anthropic, asked, collected, openai, open
 from asyncllm import LLM, ConfigurationError, InvalidParameter, UnsupportedParameter
 from asyncllm._model import Model
 from asyncllm._registry import find
-from asyncllm.batch._via import batchable, chosen
+from asyncllm.batch._remote import batchable, chosen
 from asyncllm.testing import FakeProvider, OpenAIBatchServer, ScriptedServer, responses_answer
 from asyncllm_anthropic._batches import STATUSES as ANTHROPICS
 from asyncllm_openai._batches import STATUSES as OPENAIS

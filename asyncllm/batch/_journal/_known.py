@@ -88,3 +88,5 @@ class Remote:
     """When it was planned, in seconds of the epoch."""
     keys: tuple[str, ...]
     """The keys of its items."""
+    done: tuple[str, ...] = ()
+    """Those of them that have an outcome."""

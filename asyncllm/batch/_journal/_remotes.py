@@ -33,10 +33,22 @@ def end(journal: Connection, tag: str) -> None:
 
 def listed(journal: Connection) -> tuple[Remote, ...]:
     """Return all of them, in the order in which they were planned."""
-    rows = journal.execute("SELECT tag, id, state, created, keys FROM remote ORDER BY rowid")
+    rows = journal.execute(
+        "SELECT tag, id, state, created, keys, ("
+        " SELECT json_group_array(items.key) FROM json_each(remote.keys) AS planned"
+        " JOIN items ON items.key = planned.value WHERE items.state != 'maybe_billed'"
+        ") FROM remote ORDER BY rowid"
+    )
     return tuple(
-        Remote(tag=tag, id=provider_id, state=state, created=created, keys=tuple(json.loads(keys)))
-        for tag, provider_id, state, created, keys in rows
+        Remote(
+            tag=tag,
+            id=provider_id,
+            state=state,
+            created=created,
+            keys=tuple(json.loads(keys)),
+            done=tuple(json.loads(done)),
+        )
+        for tag, provider_id, state, created, keys, done in rows
     )
 
 

@@ -14,7 +14,7 @@ from asyncllm.provider import Provider, Request
 
 from ._ledger import Ledger, NoLedger
 from ._patience import Patience
-from ._remote_run import Outcome, Run, Told
+from ._run import Outcome, Run, Told
 from ._vendor import Vendor
 
 LEAVING = 10.0
