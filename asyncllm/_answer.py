@@ -27,6 +27,8 @@ class Delta:
     """The stop token that ended the text, where the provider says which."""
     logprobs: tuple[TokenLogprob, ...] = ()
     """The tokens of this piece of text, where they were asked for."""
+    reasoning: str = ""
+    """The next piece of what the model thinks; it is no part of the text."""
     usage: Usage | None = None
     """The tokens so far; the last one counts."""
     model: str | None = None
@@ -44,6 +46,7 @@ def in_one_piece(response: Response) -> Iterable[Delta]:
             finish_reason=choice.finish_reason,
             matched_stop=choice.matched_stop,
             logprobs=choice.logprobs,
+            reasoning=choice.reasoning,
             usage=response.usage,
             model=response.model,
             request_id=response.request_id,
@@ -57,6 +60,7 @@ class Answer:
         self._began = time.perf_counter()
         self._first_token: float | None = None
         self._texts: dict[int, list[str]] = {0: []}
+        self._thoughts: dict[int, list[str]] = {}
         self._ends: dict[int, Delta] = {}
         self._logprobs: dict[int, list[TokenLogprob]] = {}
         self._last = Delta()
@@ -66,6 +70,8 @@ class Answer:
         self._texts.setdefault(delta.index, []).append(delta.text)
         if delta.text and self._first_token is None:
             self._first_token = time.perf_counter() - self._began
+        if delta.reasoning:
+            self._thoughts.setdefault(delta.index, []).append(delta.reasoning)
         if delta.logprobs:
             self._logprobs.setdefault(delta.index, []).extend(delta.logprobs)
         if delta.finish_reason is not None:
@@ -81,6 +87,11 @@ class Answer:
     def text(self) -> str:
         """What has come of the first text."""
         return "".join(self._texts[0])
+
+    @property
+    def reasoning(self) -> str:
+        """What has come of the thoughts before the first text."""
+        return "".join(self._thoughts.get(0, ()))
 
     @property
     def is_complete(self) -> bool:
@@ -132,6 +143,7 @@ class Answer:
             finish_reason=end.finish_reason or "unknown",
             matched_stop=end.matched_stop,
             logprobs=tuple(_within(text, self._logprobs.get(index, ()))),
+            reasoning="".join(self._thoughts.get(index, ())),
         )
 
 

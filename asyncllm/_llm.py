@@ -192,8 +192,9 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
             print(stream.response.usage)
 
         Leaving the block early ends the answer on the provider's side too.
-        Until the first piece has come a failure is retried; after that it is
-        raised, since nobody can take back what was seen.
+        Until the first piece has come, or the first of what the model thinks, a
+        failure is retried; after that it is raised, since nobody can take back
+        what was seen.
         """
         watch = self._llm_watch(task, streamed=True)
         async with AsyncExitStack() as stack:

@@ -42,6 +42,8 @@ class Stream(AsyncIterator[str]):
         self._deadline = deadline
         self._answer = Answer()
         self._first = ""
+        self._thoughts: list[str] = []
+        """What was thought before the first text, and nobody has taken yet."""
         self._held = 0.0
         self._given: float | None = None
         """Since when the caller has a piece; None while one is waited for."""
@@ -50,8 +52,8 @@ class Stream(AsyncIterator[str]):
         self._follow: Callable[[Response], Awaitable[Response]] | None = None
 
     async def begin(self) -> Self:
-        """Wait for the first piece: until it has come, nothing is lost by asking again."""
-        self._first = await self._piece()
+        """Wait for the first piece, or thought: until it has come, nothing is lost by asking again."""
+        self._first = await self._piece(or_thought=True)
         return self
 
     def begun(
@@ -83,10 +85,30 @@ class Stream(AsyncIterator[str]):
 
         return piece
 
+    def reasoning_pieces(self) -> AsyncIterator[str]:
+        """
+        Take what the model thinks as it comes, up to where its answer begins.
+
+        ::
+
+            async for piece in stream.reasoning_pieces():
+                print(piece, end="", file=sys.stderr)
+            async for piece in stream:
+                print(piece, end="")
+
+        Whoever does not ask for it misses nothing of the answer.
+        """
+        return _Until(self._thought)
+
     @property
     def text(self) -> str:
         """What has come so far."""
         return self._answer.text
+
+    @property
+    def reasoning(self) -> str:
+        """What has come so far of what the model thinks, where the provider shows it; no part of the text."""
+        return self._answer.reasoning
 
     @property
     def response(self) -> Response:
@@ -101,6 +123,7 @@ class Stream(AsyncIterator[str]):
     def leave(self, finish_reason: FinishReason = "cancelled") -> None:
         """Note that nobody takes any more: what has come by now is all."""
         self._first = ""
+        self._thoughts.clear()
         self._follow = None
         if self._response is None:
             self._response = self._finish(self._timed(self._answer.so_far(finish_reason)))
@@ -110,13 +133,26 @@ class Stream(AsyncIterator[str]):
         if (aclose := getattr(self._deltas, "aclose", None)) is not None:
             await aclose()
 
-    async def _piece(self) -> str:
-        """Wait for the next piece of the first text; it is empty where the answer has ended."""
+    async def _thought(self) -> str:
+        """Wait for the next piece of what is thought; it is empty once the answer has begun or ended."""
+        if not (self._thoughts or self._first or self._response is not None):
+            self._first = await self._piece(or_thought=True)
+        piece = "".join(self._thoughts)
+        self._thoughts.clear()
+        return piece
+
+    async def _piece(self, *, or_thought: bool = False) -> str:
+        """
+        Wait for the next piece of the first text; it is empty where the answer has ended.
+
+        Args:
+            or_thought: Do not wait where there is a thought; then it may be empty, too.
+        """
         piece = ""
         self._held, self._given = self._held_by_now, None
         try:
             with self._deadline():
-                while not piece and self._response is None:
+                while not piece and self._response is None and not (or_thought and self._thoughts):
                     piece = self._take(await self._next_delta())
                     if self._has_all:
                         await self.stop()
@@ -162,6 +198,8 @@ class Stream(AsyncIterator[str]):
 
         event = self._cut(delta)
         self._answer.add(event)
+        if event.reasoning and event.index == 0:
+            self._thoughts.append(event.reasoning)
         if self._has_all:
             self._response = self._finish(self._timed(self._answer.response()))
         return event.text if event.index == 0 else ""
@@ -177,7 +215,7 @@ class Stream(AsyncIterator[str]):
         if delta.finish_reason is not None:
             text += matcher.finish()
         if was_matched:  # What the model says after its end says nothing about it.
-            return replace(delta, text="", finish_reason=None, matched_stop=None, logprobs=())
+            return replace(delta, text="", finish_reason=None, matched_stop=None, logprobs=(), reasoning="")
         if matcher.matched is not None:
             return replace(delta, text=text, finish_reason="stop_sequence", matched_stop=matcher.matched)
         return replace(delta, text=text)
@@ -188,6 +226,19 @@ class Stream(AsyncIterator[str]):
         text = matcher.finish()
         reason: FinishReason | None = None if matcher.matched is None else "stop_sequence"
         return Delta(index=index, text=text, finish_reason=reason, matched_stop=matcher.matched)
+
+
+class _Until(AsyncIterator[str]):
+    """The pieces that *take* brings, up to an empty one."""
+
+    def __init__(self, take: Callable[[], Awaitable[str]]) -> None:
+        self._take = take
+
+    async def __anext__(self) -> str:
+        if not (piece := await self._take()):
+            raise StopAsyncIteration
+
+        return piece
 
 
 def _as_it_is(response: Response) -> Response:

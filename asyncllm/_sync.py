@@ -37,8 +37,13 @@ class Answering(Protocol[R_co]):
 
     def __aiter__(self) -> AsyncIterator[str]: ...
 
+    def reasoning_pieces(self) -> AsyncIterator[str]: ...
+
     @property
     def text(self) -> str: ...
+
+    @property
+    def reasoning(self) -> str: ...
 
     @property
     def response(self) -> R_co: ...
@@ -132,9 +137,10 @@ def hosted(portal: BlockingPortal) -> Generator[None]:
 class BlockingStream(Generic[R]):
     """The pieces of an answer as they come, for synchronous code."""
 
-    def __init__(self, source: Answering[R], pieces: _Pieces) -> None:
+    def __init__(self, source: Answering[R], pieces: _Pieces, thoughts: _Pieces) -> None:
         self._source = source
         self._pieces = pieces
+        self._thoughts = thoughts
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -147,10 +153,23 @@ class BlockingStream(Generic[R]):
         self._pieces.put(piece)  # Whoever asks again is told again.
         raise StopIteration if piece is None else piece
 
+    def reasoning_pieces(self) -> Iterator[str]:
+        """Take what the model thinks as it comes, up to where its answer begins."""
+        while isinstance(piece := self._thoughts.get(), str):
+            yield piece
+        self._thoughts.put(piece)
+        if piece is not None:
+            raise piece
+
     @property
     def text(self) -> str:
         """What has come so far."""
         return self._source.text
+
+    @property
+    def reasoning(self) -> str:
+        """What has come so far of what the model thinks; no part of the text."""
+        return self._source.reasoning
 
     @property
     def response(self) -> R:
@@ -166,12 +185,16 @@ def _streaming(
     opening: Callable[[], AbstractAsyncContextManager[Answering[R]]],
 ) -> Generator[BlockingStream[R]]:
     pieces: _Pieces = SimpleQueue()
+    thoughts: _Pieces = SimpleQueue()
     opened: Future[Answering[R]] = Future()
 
     # One task holds the stream from beginning to end: a cancel scope must not change tasks.
     async def pump() -> None:
         async with opening() as source:
             opened.set_result(source)
+            async for thought in source.reasoning_pieces():
+                thoughts.put(thought)
+            thoughts.put(None)
             async for piece in source:
                 pieces.put(piece)
 
@@ -180,18 +203,21 @@ def _streaming(
         if not opened.done():
             opened.set_exception(error or CancelledError())
         # Only who left early was cancelled, and asks for no more.
-        pieces.put(None if isinstance(error, CancelledError) else error)
+        end = None if isinstance(error, CancelledError) else error
+        thoughts.put(end)
+        pieces.put(end)
 
     running = _Running(pump)
     running.future.add_done_callback(ended)
     try:
         running.start()
-        yield BlockingStream(opened.result(), pieces)
+        yield BlockingStream(opened.result(), pieces, thoughts)
     finally:
         running.cancel()
-        while not pieces.empty():  # Who has left gets nothing more.
-            pieces.get()
-        pieces.put(None)
+        for queue in (pieces, thoughts):
+            while not queue.empty():  # Who has left gets nothing more.
+                queue.get()
+            queue.put(None)
 
 
 @contextmanager

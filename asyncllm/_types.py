@@ -226,6 +226,8 @@ class Choice:
     """The stop token that ended the text, where that is known; it is not part of the text."""
     logprobs: tuple[TokenLogprob, ...] = ()
     """The text's tokens and how likely they were, where ``logprobs`` was asked for."""
+    reasoning: str = field(default="", repr=False)
+    """What the model thought before it answered, where the provider shows it; no part of the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +263,11 @@ class Response:
     def texts(self) -> tuple[str, ...]:
         """All answers."""
         return tuple(choice.text for choice in self.choices)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before the first answer, where the provider shows it."""
+        return self.choices[0].reasoning
 
     @property
     def finish_reason(self) -> FinishReason:

@@ -151,7 +151,7 @@ def content_attributes(
             found["gen_ai.system_instructions"] = [_text(apart)]
     if response is not None:
         found["gen_ai.output.messages"] = [
-            {**_message("assistant", choice.text), "finish_reason": _reason(choice)}
+            {**_message("assistant", choice.text, choice.reasoning), "finish_reason": _reason(choice)}
             for choice in response.choices
         ]
     return {name: json.dumps(as_json(value, keys)) for name, value in found.items()}
@@ -172,8 +172,9 @@ def _is_in(apart: str, message: Message) -> bool:
     return message.role in {"system", "developer"} and bool(message.text) and message.text in apart
 
 
-def _message(role: str, text: str) -> Attributes:
-    return {"role": role, "parts": [_text(text)]}
+def _message(role: str, text: str, reasoning: str = "") -> Attributes:
+    thought = [{"type": "reasoning", "content": reasoning}] if reasoning else []
+    return {"role": role, "parts": [*thought, _text(text)]}
 
 
 def _text(text: str) -> Attributes:

@@ -93,8 +93,13 @@ class CallLines:
         messages = () if call is None else call.request.messages
         return {
             "messages": [{"role": message.role, "content": message.text} for message in messages],
-            **({} if response is None else {"texts": response.texts}),
+            **({} if response is None else _said(response)),
         }
+
+
+def _said(response: Response) -> dict[str, Any]:
+    thoughts = [choice.reasoning for choice in response.choices]
+    return {"texts": response.texts, **({"reasoning": thoughts} if any(thoughts) else {})}
 
 
 def _answer(response: Response) -> dict[str, Any]:

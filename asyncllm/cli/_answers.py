@@ -14,6 +14,7 @@ from asyncllm._types import Response, Timing, Usage
 FIELDS = (
     "text",
     "texts",
+    "reasoning",
     "choices",
     "finish_reason",
     "matched_stop",

@@ -29,6 +29,11 @@ def words(text: str, *, style: str = "") -> None:
     _line(Console(stderr=True), text, "", style=style)
 
 
+def piece(text: str, *, style: str = "") -> None:
+    """Print *text* to stderr, where more of the line is to come."""
+    Console(stderr=True).print(Text(text, style), end="", soft_wrap=True)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows to stdout: a table on a terminal, else lines with tabs, for ``cut`` and ``grep``."""
     console = Console()

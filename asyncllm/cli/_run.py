@@ -9,11 +9,12 @@ import anyio
 import typer
 
 from asyncllm._llm import LLM
+from asyncllm._stream import Stream
 from asyncllm._types import Response
 from asyncllm.errors import InvalidTask
 
 from . import _answers
-from ._control_characters import shown
+from ._control_characters import harmless, shown
 from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen
 from ._options import with_parameters
 from ._outcomes import explained, keys_in
@@ -35,6 +36,9 @@ def run(
     stats: Annotated[
         bool, typer.Option("--stats", help="Print tokens, times and adjustments to standard error.")
     ] = False,
+    reasoning: Annotated[
+        bool, typer.Option("--reasoning", help="Print what the model thinks to standard error, as it comes.")
+    ] = False,
     debug: Debug = False,
     **given: Any,
 ) -> None:
@@ -46,7 +50,7 @@ def run(
             sys.stdout.write((_answers.plan_as_json(planned) if as_json else str(planned)) + "\n")
             return
 
-        response = anyio.run(_answer, llm, _task(prompt), not as_json)
+        response = anyio.run(_answer, llm, _task(prompt), not as_json, reasoning)
         if as_json:
             sys.stdout.write(_answers.as_json(response) + "\n")
         else:
@@ -54,9 +58,11 @@ def run(
         _tell(response, stats=stats, changes=not (stats or as_json))
 
 
-async def _answer(llm: LLM, task: str, aloud: bool) -> Response:
+async def _answer(llm: LLM, task: str, aloud: bool, reasoning: bool) -> Response:
     """Take the answer piece by piece; Ctrl-C cancels this task, which ends the call behind it."""
     async with llm, llm.astream(task) as stream:
+        if reasoning:
+            await _think(stream)
         try:
             async for piece in stream:
                 if aloud:
@@ -66,6 +72,16 @@ async def _answer(llm: LLM, task: str, aloud: bool) -> Response:
             if aloud and stream.text:
                 sys.stdout.write("\n")
         return stream.response
+
+
+async def _think(stream: Stream) -> None:
+    """Print what the model thinks, until its answer begins."""
+    from . import _print
+
+    async for piece in stream.reasoning_pieces():
+        _print.piece(harmless(piece), style="dim")
+    if stream.reasoning:
+        _print.words("")
 
 
 def _task(prompt: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import ClassVar
 
 import anyio
@@ -31,6 +32,8 @@ class FakeProvider(Provider):
     Args:
         reply: The answer to a request, or what makes it; raise in it to fail.
 
+        reasoning: What is thought before it, or what makes that; by default nothing is.
+
         rules: The provider's table; every parameter is native by default.
 
         pause: Seconds before each piece.
@@ -43,10 +46,12 @@ class FakeProvider(Provider):
         self,
         *,
         reply: str | Callable[[Request], str] = "ok",
+        reasoning: str | Callable[[Request], str] = "",
         rules: Rules | None = None,
         pause: float = 0,
     ) -> None:
         self._reply = reply
+        self._reasoning = reasoning
         self._rules = NATIVE if rules is None else rules
         self._pause = pause
         self.requests: list[Request] = []
@@ -78,10 +83,20 @@ class FakeProvider(Provider):
         self.closed += 1
 
     async def _deltas(self, request: Request) -> AsyncGenerator[Delta]:
-        text = self._reply if isinstance(self._reply, str) else self._reply(request)
-        words = text.split(" ")
-        for number, word in enumerate(words):
+        thought, said = _words(self._reasoning, request), _words(self._reply, request)
+        thoughts = [Delta(reasoning=word) for word in thought if word]
+        for delta in (*thoughts, *(Delta(text=word) for word in said)):
             await anyio.sleep(self._pause)
-            yield Delta(text=word if number == 0 else " " + word, model=request.model, request_id="fake")
-        asked = sum(len(message.text.split()) for message in request.messages)
-        yield Delta(finish_reason="stop", usage=Usage(input_tokens=asked, output_tokens=len(words)))
+            yield replace(delta, model=request.model, request_id="fake")
+        usage = Usage(
+            input_tokens=sum(len(message.text.split()) for message in request.messages),
+            output_tokens=len(thoughts) + len(said),
+            reasoning_tokens=len(thoughts),
+        )
+        yield Delta(finish_reason="stop", usage=usage)
+
+
+def _words(told: str | Callable[[Request], str], request: Request) -> list[str]:
+    """Return the words of what is *told*, each with the space before it."""
+    first, *others = (told if isinstance(told, str) else told(request)).split(" ")
+    return [first, *(" " + word for word in others)]

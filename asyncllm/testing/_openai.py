@@ -19,13 +19,19 @@ def openai_answer(
     *others: str,
     model: str = "gpt-4.1-2025-04-14",
     finish_reason: str = "stop",
+    reasoning: str = "",
     usage: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """Return what ``/v1/chat/completions`` answers; *others* are further choices."""
+    """
+    Return what ``/v1/chat/completions`` answers; *others* are further choices.
+
+    With *reasoning*, it is what a compatible server answers that shows what the model thought.
+    """
+    thought = {"reasoning_content": reasoning} if reasoning else {}
     choices: list[dict[str, Any]] = [
         {
             "index": index,
-            "message": {"role": "assistant", "content": said, "refusal": None, "annotations": []},
+            "message": {"role": "assistant", "content": said, "refusal": None, "annotations": [], **thought},
             "logprobs": None,
             "finish_reason": finish_reason,
         }
@@ -42,12 +48,14 @@ def openai_stream(
     choices: int = 1,
     model: str = "gpt-4.1-2025-04-14",
     finish_reason: str = "stop",
+    reasoning: str = "",
     usage: Mapping[str, Any] | None = None,
 ) -> Reply:
     """
     Return what ``/v1/chat/completions`` streams, usage included: ``len(pieces) + 4`` events.
 
-    With several *choices* each event but the last two comes once for each of them.
+    With several *choices* each event but the last two comes once for each of them. With
+    *reasoning*, one more event says what the model thought, as compatible servers do.
     """
 
     def chunk(choices: Sequence[Any], usage: Mapping[str, Any] | None = None) -> Event:
@@ -60,6 +68,7 @@ def openai_stream(
 
     events = [
         *deltas({"role": "assistant", "content": "", "refusal": None}),
+        *(deltas({"reasoning_content": reasoning}) if reasoning else []),
         *(event for piece in pieces for event in deltas({"content": piece})),
         *deltas({}, finish_reason),
         chunk([], usage or _usage("".join(pieces))),

@@ -8,6 +8,12 @@ from typing import Any
 from ._openai import HEADERS
 from ._reply import Reply, words
 
+THOUGHTS: Mapping[str, tuple[str, str]] = {
+    "summary": ("response.reasoning_summary_text", "summary_index"),
+    "content": ("response.reasoning_text", "content_index"),
+}
+"""Where a reasoning item says what was thought: the events that bring it, and what they count."""
+
 ITEM = "msg_0c8f4b1e6f2a4d7e00692208c0a1d48196b7e1f5c3a90d2e47"
 
 
@@ -47,6 +53,8 @@ def responses_stream(
     """
     Return what ``/v1/responses`` streams: ``len(pieces) + 8`` events, and two for each item *before*.
 
+    Each part of what a reasoning item says takes two more.
+
     The arguments are those of :func:`responses_answer`.
     """
     text = "".join(pieces)
@@ -79,8 +87,23 @@ def responses_stream(
 
 
 def _item_events(index: int, item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    kinds = ("response.output_item.added", "response.output_item.done")
-    return [{"type": kind, "output_index": index, "item": item} for kind in kinds]
+    place = {"output_index": index}
+    thinks = item["type"] == "reasoning"
+    empty: Mapping[str, Any] = dict.fromkeys(THOUGHTS, ()) if thinks else {}
+    return [
+        {"type": "response.output_item.added", **place, "item": {**item, **empty}},
+        *(event for told in empty for event in _thoughts(place, item, told)),
+        {"type": "response.output_item.done", **place, "item": item},
+    ]
+
+
+def _thoughts(place: Mapping[str, Any], item: Mapping[str, Any], told: str) -> list[Mapping[str, Any]]:
+    kind, index = THOUGHTS[told]
+    return [
+        {"type": f"{kind}.{step}", **place, "item_id": item["id"], index: number, key: part["text"]}
+        for number, part in enumerate(item.get(told) or ())
+        for step, key in (("delta", "delta"), ("done", "text"))
+    ]
 
 
 def _message(text: str, status: str) -> dict[str, Any]:

@@ -20,6 +20,9 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "refusal":                       "refusal",
 }  # fmt: skip
 
+PARAGRAPH = "\n\n"
+"""What stands between several blocks of thoughts."""
+
 # What is not needed to tell the answer may be null, or of any type, without the answer being lost.
 
 
@@ -59,6 +62,7 @@ class WireUsage(msgspec.Struct):
 class Block(msgspec.Struct):
     type: str | None = None
     text: str | None = None
+    thinking: Any = None
 
 
 class WireCount(msgspec.Struct):
@@ -83,10 +87,16 @@ class WireAnswer(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw(b"{}")
     error: WireError | str | None = None
 
+    @property
+    def reasoning(self) -> str:
+        """What was thought; of redacted blocks nobody can read it."""
+        return PARAGRAPH.join(filter(None, (thought(block.thinking) for block in self.content or ())))
+
 
 class EventDelta(msgspec.Struct):
     type: str | None = None
     text: Any = None
+    thinking: Any = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
 
@@ -95,6 +105,7 @@ class Event(msgspec.Struct):
     """One event of a stream; which fields it has depends on its type."""
 
     type: str | None = None
+    index: Any = None
     message: WireAnswer | None = None
     delta: EventDelta | None = None
     usage: msgspec.Raw = msgspec.Raw(b"{}")
@@ -118,6 +129,11 @@ def counts(usage: msgspec.Raw) -> WireUsage:
         return usage_decoder.decode(usage) or WireUsage()
     except msgspec.ValidationError:
         return WireUsage()
+
+
+def thought(thinking: Any) -> str:
+    """Return what *thinking* says; it may be anything."""
+    return thinking if isinstance(thinking, str) else ""
 
 
 def finish_reason(stop_reason: str | None, stop_sequence: str | None) -> FinishReason:

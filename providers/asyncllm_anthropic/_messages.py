@@ -18,7 +18,18 @@ from asyncllm.errors import (
 )
 from asyncllm.provider import Choice, Delta, Request, Response
 
-from ._answers import EventDelta, WireError, WireUsage, answer_decoder, counts, event_decoder, finish_reason
+from ._answers import (
+    PARAGRAPH,
+    Event,
+    EventDelta,
+    WireError,
+    WireUsage,
+    answer_decoder,
+    counts,
+    event_decoder,
+    finish_reason,
+    thought,
+)
 from ._conversation import conversation
 
 TOO_LONG = "prompt is too long"
@@ -76,6 +87,7 @@ class Messages(http.Surface):
             text="".join(block.text or "" for block in answer.content or () if block.type == "text"),
             finish_reason=finish_reason(answer.stop_reason, answer.stop_sequence),
             matched_stop=answer.stop_sequence,
+            reasoning=answer.reasoning,
         )
         return Response(
             choices=(choice,),
@@ -98,6 +110,7 @@ class Reader:
         self._usage = WireUsage()
         self._model: str | None = None
         self._last = EventDelta()
+        self._thinks_in: tuple[Any, ...] = ()
 
     def read(self, data: str) -> Iterable[Delta]:
         """Return what the event with *data* brings; the end counts only when ``message_stop`` has said so."""
@@ -107,14 +120,29 @@ class Reader:
 
         if event.type == "message_start" and event.message is not None:
             self._usage, self._model = counts(event.message.usage), event.message.model
-        elif event.type == "content_block_delta" and event.delta and event.delta.type == "text_delta":
-            return [Delta(text=str(event.delta.text or ""), model=self._model, request_id=self._request_id)]
+        elif event.type == "content_block_delta" and event.delta is not None:
+            return self._piece(event, event.delta)
         elif event.type == "message_delta":
             self._last = event.delta or self._last
             self._usage = self._usage.updated(counts(event.usage))
         elif event.type == "message_stop":
             return [self._end()]
         return ()
+
+    def _piece(self, event: Event, delta: EventDelta) -> Iterable[Delta]:
+        """Return what *delta* brings to the answer or to the thoughts: signatures are neither."""
+        if delta.type == "text_delta":
+            return [self._told(text=str(delta.text or ""))]
+        if delta.type != "thinking_delta" or not (thinking := thought(delta.thinking)):
+            return ()
+
+        block = (event.index,)
+        gap = "" if self._thinks_in in ((), block) else PARAGRAPH
+        self._thinks_in = block
+        return [self._told(reasoning=gap + thinking)]
+
+    def _told(self, *, text: str = "", reasoning: str = "") -> Delta:
+        return Delta(text=text, reasoning=reasoning, model=self._model, request_id=self._request_id)
 
     def _end(self) -> Delta:
         return Delta(

@@ -112,7 +112,7 @@ class Beaming:
             self.job.send(replace(self._told(each), index=index, usage=usage, queued=self._queued))
 
     def _told(self, found: Hypothesis) -> Delta:
-        """Return *found* as a text: with letters put together, and cut before its stop token."""
+        """Return *found* as text and thoughts: with letters put together, and cut before its stop token."""
         asked = {**self.job.request.options, "max_tokens": len(found.tokens)}
         request = replace(self.job.request, options=asked)
         room = self._model.context.size.longest
@@ -123,6 +123,7 @@ class Beaming:
             deltas[-1],
             text="".join(delta.text for delta in deltas),
             logprobs=tuple(chain.from_iterable(delta.logprobs for delta in deltas)),
+            reasoning="".join(delta.reasoning for delta in deltas),
             finish_reason=self._at_limit if reason == "length" else reason,
         )
 

@@ -82,7 +82,7 @@ class Plain:
         token = self._next(scores)
         delta = self._sequence.take(token, self._likelihood(scores, token))
         has_ended = delta.finish_reason is not None
-        if delta.text or has_ended:
+        if delta.text or delta.reasoning or has_ended:
             self.job.send(self._told(delta))
         if not has_ended:
             strand.add(token)

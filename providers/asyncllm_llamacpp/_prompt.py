@@ -11,7 +11,8 @@ from asyncllm.errors import InvalidParameter, RequestRejected
 from asyncllm.provider import Message
 
 from ._program import Program, Wish
-from ._thinking import Tags, answer
+from ._splitter import answer
+from ._thinking import Tags
 from ._turns import Turn
 
 

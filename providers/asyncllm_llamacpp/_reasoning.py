@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import _thinking
-from ._thinking import Splitter, Tags
+from ._splitter import Splitter
+from ._thinking import Tags
 from ._vocabulary import Vocabulary
 
 _TAIL = 32
@@ -26,7 +27,7 @@ class Reasoning:
 
     def splitter(self, prompt: Sequence[int], *, splits: bool = True) -> Splitter:
         """
-        Return what takes the thoughts out of the answer to *prompt*.
+        Return what tells the thoughts from the answer to *prompt*.
 
         Args:
             prompt: The tokens.

@@ -9,7 +9,7 @@ from asyncllm.errors import ContextLengthExceeded, InvalidParameter, RequestReje
 from asyncllm.provider import Delta, FinishReason, StopMatcher, TokenLogprob, Usage
 
 from ._scores import Likelihood
-from ._thinking import Splitter
+from ._splitter import Splitter
 from ._vocabulary import Vocabulary
 
 
@@ -32,7 +32,7 @@ class Sequence:
 
         ends: Tokens that end the answer, besides those that the model has for it.
 
-        splitter: What takes the thoughts out of the answer; by default nothing does.
+        splitter: What tells the thoughts from the answer; by default nothing does.
 
         marks: What stands for tokens that would add nothing to a text: the tags of thoughts.
 
@@ -99,7 +99,7 @@ class Sequence:
 
     def take(self, token: int, likelihood: Likelihood | None = None) -> Delta:
         """
-        Take in the next token; return what it adds to the text, and whether the answer ends with it.
+        Take in the next token; return what it adds to text or thoughts, and whether the answer ends with it.
 
         Args:
             token: The token.
@@ -117,7 +117,7 @@ class Sequence:
         if self._matcher.matched is not None or self._count == self.limit:
             return self._end(self.at_limit, text)
 
-        return Delta(text=text, logprobs=self._told() if text else ())
+        return Delta(text=text, logprobs=self._told() if text else (), reasoning=self._splitter.thought())
 
     def _answered(self, letters: str, likelihood: Likelihood | None) -> str:
         """Return what *letters* add to the answer, which they may only show to have begun."""
@@ -142,6 +142,7 @@ class Sequence:
             finish_reason=reason if matched is None else "stop_sequence",
             matched_stop=matched,
             logprobs=self._told(),
+            reasoning=self._splitter.thought(),
             usage=Usage(
                 input_tokens=len(self.prompt),
                 output_tokens=self._count,

@@ -1,4 +1,4 @@
-"""Tell what a model thinks from what it answers."""
+"""The ways in which models mark what they think."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ class Tags:
     """What to write in order to end them; by default the tag that closes them."""
     skips: str = ""
     """What to write where there are to be none; by default both tags."""
+    speaker: str = ""
+    """The word that stands before a tag where the model speaks on, and is no thought."""
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """What ends the thoughts."""
+        return (self.closes, self.speaker + self.closes)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """What stands among the thoughts and is none."""
+        if not self.speaker:
+            return ()
+        return tuple(filter(None, (*self.opens, *map(self.speaker.__add__, self.opens), self.heading)))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -59,6 +73,7 @@ FORMS = (
         "<|content|>",
         over="<|end|><|begin|>assistant<|content|>",
         skips="<|content|>",
+        speaker="assistant",
     ),
     Tags(
         ("<|channel|>analysis", "<|channel|>commentary"),
@@ -66,6 +81,7 @@ FORMS = (
         heading="<|message|>",
         over="<|end|><|start|>assistant<|channel|>final<|message|>",
         skips="<|channel|>final<|message|>",
+        speaker="assistant",
     ),
 )
 """The forms that there are."""
@@ -83,82 +99,3 @@ def known(is_token: Callable[[str], bool]) -> Tags | None:
 
 def _first(holds: Callable[[Tags], bool]) -> Tags | None:
     return next(filter(holds, FORMS), None)
-
-
-class Splitter:
-    """
-    Takes the thoughts out of a text that comes in pieces.
-
-    The answer is that of the whole text, however it is split. No more is held back
-    than may still become a tag. Thoughts come first, or not at all.
-
-    Args:
-        tags: What marks them; without any, all is the answer.
-
-        is_open: Whether they have begun before the first piece.
-    """
-
-    def __init__(self, tags: Tags | None, *, is_open: bool = False) -> None:
-        self._tags = tags
-        self._held = ""
-        self._awaits = tags.closes if tags is not None and is_open else ""
-        """What the thoughts, or the heading after them, are to end with."""
-        self._strips = False
-        self.has_thought = is_open and tags is not None
-        """Whether there were thoughts, of any length."""
-        self.is_answering = tags is None
-        """Whether what comes next is the answer."""
-
-    @property
-    def is_thinking(self) -> bool:
-        """Whether what comes next is a thought."""
-        return self.has_thought and not self.is_answering
-
-    @property
-    def takes_tags(self) -> bool:
-        """Whether a tag may be part of the text: once the answer has begun, it is not."""
-        return self._tags is None or not self.is_answering
-
-    def push(self, piece: str) -> str:
-        """Take in *piece* and return what is now known to be of the answer."""
-        self._held += piece
-        if not self.is_answering and not self._awaits:
-            self._begin()
-        while self._awaits and self._has_passed(self._awaits):
-            assert self._tags is not None
-            self._awaits = self._tags.heading if self._awaits == self._tags.closes else ""
-            self.is_answering = self._strips = not self._awaits
-        return self._answer() if self.is_answering else ""
-
-    def finish(self) -> str:
-        """Return what was held back and, now that the text has ended, is no beginning of a tag."""
-        held, self._held = self._held, ""
-        return "" if self.has_thought else held
-
-    def _begin(self) -> None:
-        """See whether the text begins with a tag."""
-        assert self._tags is not None
-        begun = self._held.lstrip()
-        if any(map(begun.startswith, self._tags.texts)):
-            self.has_thought = True
-            self._awaits = self._tags.closes
-        else:
-            self.is_answering = not any(tag.startswith(begun) for tag in self._tags.texts)
-
-    def _has_passed(self, tag: str) -> bool:
-        before, found, after = self._held.partition(tag)
-        # Of what is thought only that is needed which may become a tag.
-        self._held = after if found else before[max(0, len(before) - len(tag) + 1) :]
-        return bool(found)
-
-    def _answer(self) -> str:
-        text = self._held.lstrip() if self._strips else self._held
-        self._strips = self._strips and not text
-        self._held = ""
-        return text
-
-
-def answer(tags: Tags | None, text: str) -> str:
-    """Return *text* without the thoughts that it begins with."""
-    splitter = Splitter(tags)
-    return splitter.push(text) + splitter.finish()

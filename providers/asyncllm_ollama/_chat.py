@@ -146,6 +146,7 @@ class Reader:
             finish_reason=self._finish_reason(line) if line.done else None,
             # Thoughts have tokens too.
             logprobs=_logprobs(line.logprobs) if message.content else (),
+            reasoning=message.thinking if isinstance(message.thinking, str) else "",
             usage=line.usage() if line.done else None,
             model=line.model if isinstance(line.model, str) else None,
             request_id=self._request_id,

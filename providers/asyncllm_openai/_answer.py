@@ -28,6 +28,10 @@ TOOL_CALLS = frozenset({"function_call", "custom_tool_call"})
 """Items with which the model asks the caller for something."""
 
 
+PARAGRAPH = "\n\n"
+"""What stands between the parts of what was thought."""
+
+
 class WireUsage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -52,12 +56,19 @@ class Item(msgspec.Struct):
     id: Any = None
     phase: Any = None
     content: msgspec.Raw = msgspec.Raw(b"null")
+    summary: msgspec.Raw = msgspec.Raw(b"null")
 
     def parts(self) -> list[Part]:
         """Return what the item says to the caller; reasoning, calls and commentary are not that."""
         if self.type != "message" or self.is_commentary:
             return []
         return parts_decoder.decode(self.content) or []
+
+    def thoughts(self) -> list[str]:
+        """Return what was thought: a summary, or word for word where the server shows that."""
+        if self.type != "reasoning":
+            return []
+        return [part.text for told in (self.summary, self.content) for part in _parts(told) if part.text]
 
     @property
     def is_commentary(self) -> bool:
@@ -83,6 +94,10 @@ class Answer(msgspec.Struct):
     @property
     def text(self) -> str:
         return "".join(part.text or part.refusal or "" for part in self.parts())
+
+    @property
+    def reasoning(self) -> str:
+        return PARAGRAPH.join(thought for item in self.output or () for thought in item.thoughts())
 
     @property
     def is_refusal(self) -> bool:
@@ -120,6 +135,8 @@ class Event(msgspec.Struct):
     response: Answer | None = None
     item: Item | None = None
     item_id: Any = None
+    content_index: Any = None
+    summary_index: Any = None
     delta: Any = None
     logprobs: msgspec.Raw = msgspec.Raw(b"null")
     error: WireError | str | None = None
@@ -143,3 +160,11 @@ def tokens_of(logprobs: msgspec.Raw) -> Iterable[TokenLogprob]:
     except msgspec.ValidationError:
         return ()
     return [each.canonical() for each in found or ()]
+
+
+def _parts(told: msgspec.Raw) -> list[Part]:
+    """Return the parts of what goes along with an answer, which must not cost it."""
+    try:
+        return parts_decoder.decode(told) or []
+    except msgspec.ValidationError:
+        return []

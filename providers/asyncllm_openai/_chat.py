@@ -60,6 +60,7 @@ class Chat(http.Surface):
                     finish_reason=choice.why() or "unknown",
                     matched_stop=choice.matched_stop,
                     logprobs=choice.tokens(),
+                    reasoning=choice.reasoning,
                 )
                 for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
             ),
@@ -108,6 +109,7 @@ class Reader:
             finish_reason="refusal" if reason == "stop" and index in self._refused else reason,
             matched_stop=choice.matched_stop,
             logprobs=choice.tokens(),
+            reasoning=choice.reasoning,
             model=model,
             request_id=self._request_id,
         )

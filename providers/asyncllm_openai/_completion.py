@@ -54,11 +54,20 @@ class Part(msgspec.Struct):
 class WireMessage(msgspec.Struct):
     content: str | list[Part] | None = None
     refusal: Any = None
+    reasoning: Any = None
+    """OpenRouter's word, Ollama's, and vLLM's of late, for what was thought."""
+    reasoning_content: Any = None
+    """DeepSeek's, llama-server's and others'."""
 
     @property
     def text(self) -> str:
         said = self.content or word(self.refusal) or ""
         return said if isinstance(said, str) else "".join(part.text or "" for part in said)
+
+    @property
+    def thought(self) -> str:
+        # Some servers say it twice, for clients that know only one of the words.
+        return word(self.reasoning) or word(self.reasoning_content) or ""
 
 
 class WireLogprobs(msgspec.Struct):
@@ -83,6 +92,10 @@ class WireChoice(msgspec.Struct):
     @property
     def text(self) -> str:
         return self._said.text
+
+    @property
+    def reasoning(self) -> str:
+        return self._said.thought
 
     @property
     def is_refusal(self) -> bool:

@@ -11,12 +11,14 @@ from asyncllm import http
 from asyncllm.errors import ErrorTable, ProviderError, RequestRejected, Unavailable, UnexpectedResponse
 from asyncllm.provider import Choice, Delta, Message, Request, Response
 
-from ._answer import Answer, Event, answer_decoder, event_decoder, tokens_of
+from ._answer import PARAGRAPH, Answer, Event, answer_decoder, event_decoder, tokens_of
 from ._wire import WireError, failed, word
 
 UNDER_WAY = frozenset({"queued", "in_progress"})
 LAST = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 """The types of a stream's last event: what came before counts only with one of them."""
+THOUGHTS = frozenset({"response.reasoning_text.delta", "response.reasoning_summary_text.delta"})
+"""Those of events that bring what the model thinks."""
 
 
 class Responses(http.Surface):
@@ -55,6 +57,7 @@ class Responses(http.Surface):
             text=answer.text,
             finish_reason=answer.why(refused=answer.is_refusal),
             logprobs=answer.tokens(),
+            reasoning=answer.reasoning,
         )
         return Response(
             choices=(choice,),
@@ -76,6 +79,8 @@ class Reader:
         self._request_id = request_id
         self._asides: list[Any] = []
         self._said: list[str] = []
+        self._thought: list[str] = []
+        self._thinks_in: tuple[Any, ...] = ()
         self._refused = False
 
     def read(self, data: str) -> Iterable[Delta]:
@@ -88,6 +93,8 @@ class Reader:
             return [self._end(sound(event.response, self._errors, self._request_id))]
         if event.type == "response.output_item.added" and event.item and event.item.is_commentary:
             self._asides.append(event.item.id)
+        if word(event.type) in THOUGHTS:
+            return self._thoughts(event)
         if event.type == "response.refusal.delta":
             self._refused = True
         elif event.type != "response.output_text.delta" or event.item_id in self._asides:
@@ -96,11 +103,23 @@ class Reader:
         self._said.append(text)
         return [Delta(text=text, logprobs=tuple(tokens_of(event.logprobs)), request_id=self._request_id)]
 
+    def _thoughts(self, event: Event) -> Iterable[Delta]:
+        """Return what *event* brings of the thoughts, whose parts are paragraphs."""
+        if not (text := word(event.delta)):
+            return ()
+
+        part = (event.type, event.item_id, event.summary_index, event.content_index)
+        thought = text if self._thinks_in in ((), part) else PARAGRAPH + text
+        self._thinks_in = part
+        self._thought.append(thought)
+        return [Delta(reasoning=thought, request_id=self._request_id)]
+
     def _end(self, answer: Answer) -> Delta:
         # The last event holds the whole answer, and a gateway may have sent less of it before, or none.
-        said, whole = "".join(self._said), answer.text
+        said = "".join(self._said)
         return Delta(
-            text=whole.removeprefix(said) if whole.startswith(said) else "",
+            text=_rest(answer.text, said),
+            reasoning=_rest(answer.reasoning, "".join(self._thought)),
             finish_reason=answer.why(refused=self._refused or answer.is_refusal),
             logprobs=() if said else answer.tokens(),
             usage=answer.counts(),
@@ -116,6 +135,11 @@ def sound(answer: Answer, errors: ErrorTable, request_id: str | None) -> Answer:
         return answer
 
     raise _failed(error or WireError("the answer failed"), errors, request_id)
+
+
+def _rest(whole: str, said: str) -> str:
+    """Return what follows on *said* in *whole*; nothing where that says otherwise."""
+    return whole.removeprefix(said) if whole.startswith(said) else ""
 
 
 def items_of(request: Request) -> list[dict[str, str]]:

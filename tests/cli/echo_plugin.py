@@ -56,6 +56,9 @@ class EchoProvider(Provider):
         options = str(dict(request.options)) if request.model == "echo-options" else None
         text = self.reply or options or request.messages[-1].text
         words = text.split(" ")
+        if request.model == "echo-thinker":
+            for thought in ("Hm \x1b[31m", "[bold], an echo."):
+                yield Delta(reasoning=thought)
         for number, word in enumerate(words):
             yield Delta(text=word if number == 0 else " " + word, model=request.model, request_id="req_2")
         if request.model == "echo-forever":

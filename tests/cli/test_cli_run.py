@@ -48,7 +48,16 @@ def test_json_is_the_whole_response(invoke):
     assert response == {
         "text": "Grüße an alle",
         "texts": ["Grüße an alle"],
-        "choices": [{"text": "Grüße an alle", "finish_reason": "stop", "matched_stop": None, "logprobs": []}],
+        "reasoning": "",
+        "choices": [
+            {
+                "text": "Grüße an alle",
+                "finish_reason": "stop",
+                "matched_stop": None,
+                "logprobs": [],
+                "reasoning": "",
+            }
+        ],
         "finish_reason": "stop",
         "matched_stop": None,
         "provider": "echo",
@@ -57,6 +66,20 @@ def test_json_is_the_whole_response(invoke):
         "attempts": 1,
     }
     assert result.stderr == ""
+
+
+def test_what_the_model_thinks_is_on_stderr_where_that_is_asked_for(invoke):
+    silent = invoke("run", "hi", "-m", "echo:echo-thinker")
+    aloud = invoke("run", "hi", "-m", "echo:echo-thinker", "--reasoning")
+
+    assert (silent.stdout, silent.stderr) == ("hi\n", "")
+    assert (aloud.stdout, aloud.stderr) == ("hi\n", "Hm ␛[31m[bold], an echo.\n")
+
+
+def test_json_tells_what_the_model_thought(invoke):
+    result = invoke("run", "hi", "-m", "echo:echo-thinker", "--json")
+
+    assert json.loads(result.stdout)["reasoning"] == "Hm \x1b[31m[bold], an echo."
 
 
 def test_stats_are_on_stderr_after_the_answer(invoke):

@@ -16,3 +16,6 @@ class TestMessages(HTTPConformance):
 
     def stream(self, *pieces):
         return anthropic_stream(*pieces)
+
+    def reasoned(self, thought, text, *, stream):
+        return (anthropic_stream if stream else anthropic_answer)(text, thinking=thought)

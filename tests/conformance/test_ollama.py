@@ -20,5 +20,8 @@ class TestOllama(HTTPConformance):
     def stream(self, *pieces):
         return ollama_stream(*pieces)
 
+    def reasoned(self, thought, text, *, stream):
+        return (ollama_stream if stream else ollama_answer)(text, thinking=thought)
+
     def error(self, status, message):
         return ollama_error(status, message)

@@ -55,6 +55,9 @@ class TestChat(HTTPConformance):
     def answers(self, *texts, stream):
         return one_after_the_other(texts) if stream else openai_answer(*texts)
 
+    def reasoned(self, thought, text, *, stream):
+        return (openai_stream if stream else openai_answer)(text, reasoning=thought)
+
 
 @pytest.mark.slow
 class TestResponses(TestChat):
@@ -68,6 +71,11 @@ class TestResponses(TestChat):
 
     def stream(self, *pieces):
         return responses_stream(*pieces)
+
+    def reasoned(self, thought, text, *, stream):
+        summary = [{"type": "summary_text", "text": thought}]
+        before = [{"id": "rs_1", "type": "reasoning", "summary": summary, "content": []}]
+        return (responses_stream if stream else responses_answer)(text, before=before)
 
 
 class TestCompatible(HTTPTables):

@@ -393,6 +393,18 @@ async def test_prompts_and_answers_are_in_a_span_only_where_that_is_asked_for(
 
 
 @pytest.mark.anyio
+async def test_thoughts_are_parts_of_their_own_among_what_was_said(spans, monkeypatch):
+    monkeypatch.setenv(CONTENT, "SPAN_ONLY")
+    await LLM("m", provider=lambda: FakeProvider(reply="Yes.", reasoning="Hm.")).arun("Hi")
+
+    (message,) = json.loads(spans()[-1].attributes["gen_ai.output.messages"])
+    assert message["parts"] == [
+        {"type": "reasoning", "content": "Hm."},
+        {"type": "text", "content": "Yes."},
+    ]
+
+
+@pytest.mark.anyio
 async def test_no_key_is_in_a_span_or_a_metric(spans, points, monkeypatch):
     key = "sk-a-very-secret-key"
     monkeypatch.setenv("SOME_TOKEN", key)

@@ -10,7 +10,8 @@ from asyncllm_llamacpp._program import Wish
 from asyncllm_llamacpp._prompt import Template
 from asyncllm_llamacpp._scores import Likelihood
 from asyncllm_llamacpp._sequence import Sequence
-from asyncllm_llamacpp._thinking import FORMS, Splitter, Tags, answer, known, shown
+from asyncllm_llamacpp._splitter import Splitter, answer
+from asyncllm_llamacpp._thinking import FORMS, Tags, known, shown
 
 THINK = FORMS[0]
 HARMONY = next(tags for tags in FORMS if tags.heading)
@@ -44,11 +45,49 @@ def test_the_answer_begins_after_the_thoughts(tags, said, answered):
     assert answer(tags, said) == answered
 
 
+def thought(tags, *pieces):
+    """Return what is thought in a text that comes in *pieces*."""
+    splitter = Splitter(tags)
+    told = []
+    for piece in pieces:
+        splitter.push(piece)
+        told.append(splitter.thought())
+    splitter.finish()
+    return "".join(told) + splitter.thought()
+
+
+SOLAR = next(tags for tags in FORMS if tags.closes == "<|content|>")
+
+
+@pytest.mark.parametrize(
+    ("tags", "said", "thoughts"),
+    [
+        (THINK, "<think>Hm.</think>Yes.", "Hm."),
+        (THINK, "\n<think>\nHm,\n\nwell.\n</think>\n\nYes.\n", "Hm,\n\nwell."),
+        (THINK, "</think>\n\nYes.", ""),
+        (THINK, "<think>\n\n</think>\n\nYes.", ""),
+        (THINK, "Yes.", ""),
+        (THINK, "<think>Hm, let me", "Hm, let me"),
+        (THINK, "<think>Is 1 <", "Is 1 <"),
+        (THINK, "<think>The assistant is <think>ing.</think>Yes.", "The assistant is <think>ing."),
+        (HARMONY, HARMONY_ANSWER, "Hm.\n\nWait."),
+        (HARMONY, "<|channel|>analysis<|message|>The assistant", "The assistant"),
+        (HARMONY, "<|channel|>final<|message|>Yes.", ""),
+        (SOLAR, "<|think|>Hm.assistant<|content|>Yes.", "Hm."),
+        (None, "<think>Hm.</think>Yes.", ""),
+    ],
+)
+def test_what_was_thought_is_kept_without_its_tags(tags, said, thoughts):
+    assert thought(tags, said) == thoughts
+    assert thought(tags, *said) == thoughts
+
+
 def test_thoughts_that_the_prompt_has_begun_end_with_the_tag():
     splitter = Splitter(THINK, is_open=True)
 
     assert splitter.is_thinking
     assert splitter.push("Hm.</th") + splitter.push("ink> Yes.") == "Yes."
+    assert splitter.thought() == "Hm."
     assert not splitter.is_thinking
 
 
@@ -64,6 +103,7 @@ PIECES = [
     "<|channel|>",
     "final",
     "analysis",
+    "assistant",
     "<|message|>",
 ]
 
@@ -78,11 +118,16 @@ def test_any_split_of_any_text_gives_the_same_answer(said, tags, is_open, data):
     whole = Splitter(tags, is_open=is_open)
     expected = whole.push(said)
     expected += whole.finish()
+    thoughts = whole.thought()
     cuts = sorted(data.draw(some.lists(some.integers(0, len(said)))))
     split = Splitter(tags, is_open=is_open)
-    came = [split.push(said[start:end]) for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+    came, mused = "", ""
+    for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True):
+        came += split.push(said[start:end])
+        mused += split.thought()
 
-    assert "".join(came) + split.finish() == expected
+    assert came + split.finish() == expected
+    assert mused + split.thought() == thoughts
     assert (split.has_thought, split.is_thinking) == (whole.has_thought, whole.is_thinking)
 
 
@@ -213,6 +258,7 @@ def test_an_answer_that_ends_among_the_thoughts_is_empty(tiny):
     deltas = taken(tiny, "<think>Hm, let me see.", max_tokens=12)
 
     assert text_of(deltas) == ""
+    assert "".join(delta.reasoning for delta in deltas) == "Hm, l"
     assert deltas[-1].finish_reason == "length"
     assert deltas[-1].usage.reasoning_tokens == 12
 
@@ -250,13 +296,22 @@ async def test_a_model_that_thinks_answers_without_its_thoughts(make_thinker):
     async with make_thinker(FREE, **saying(OPEN, *HM, CLOSE, *YES)) as llm:
         response = await llm.agenerate("q")
 
-    assert (response.text, response.finish_reason) == ("ABC", "stop")
+    assert (response.text, response.reasoning, response.finish_reason) == ("ABC", "xyz", "stop")
     assert (response.usage.output_tokens, response.usage.reasoning_tokens) == (9, 5)
 
 
 async def test_a_stream_holds_the_answer_only(make_thinker):
     async with make_thinker(FREE, **saying(OPEN, *HM, CLOSE, *YES)) as llm, llm.astream("q") as stream:
         assert [piece async for piece in stream] == ["A", "B", "C"]
+        assert stream.reasoning == "xyz"
+
+
+async def test_thoughts_can_be_taken_as_the_model_has_them(make_thinker):
+    async with make_thinker(OPENS, **saying(*HM, CLOSE, *YES)) as llm, llm.astream("q") as stream:
+        thoughts = [piece async for piece in stream.reasoning_pieces()]
+        assert [piece async for piece in stream] == ["A", "B", "C"]
+
+    assert "".join(thoughts) == "xyz"
 
 
 async def test_thoughts_that_the_template_opens_are_known(make_thinker):
@@ -270,7 +325,7 @@ async def test_an_answer_that_is_cut_among_the_thoughts_is_empty(make_thinker):
     async with make_thinker(OPENS, **saying(*HM, CLOSE, *YES), max_tokens=2) as llm:
         response = await llm.agenerate("q")
 
-    assert (response.text, response.finish_reason) == ("", "length")
+    assert (response.text, response.reasoning, response.finish_reason) == ("", "xy", "length")
     assert response.usage.reasoning_tokens == 2
 
 
@@ -341,14 +396,17 @@ async def test_thoughts_stay_in_the_answer_where_that_is_asked_for(make_thinker)
         response = await llm.agenerate("q")
 
     assert (response.text, response.usage.reasoning_tokens) == ("<think>xyz</think>ABC", 0)
+    assert response.reasoning == ""
 
 
 async def test_a_beam_search_takes_thoughts_out_too(make_thinker):
     async with make_thinker(OPENS, num_beams=2, thinking_budget=3) as llm:
         response = await llm.agenerate("q", logit_bias={CLOSE: 100}, max_tokens=3)
+        cut = await llm.agenerate("q", logit_bias={HM[0]: 100}, max_tokens=3)
         (adjustment,) = response.adjustments
 
-    assert response.text == ""
+    assert response.text == cut.text == ""
+    assert (response.reasoning, cut.reasoning) == ("", "xxx")
     assert (adjustment.parameter, adjustment.verdict) == ("thinking_budget", "dropped")
 
 

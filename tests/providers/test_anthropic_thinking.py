@@ -262,7 +262,7 @@ async def test_what_was_thought_is_not_part_of_the_answer(llm, server):
 
     response = await llm.agenerate("A colour?")
 
-    assert response.text == "Red."
+    assert (response.text, response.reasoning) == ("Red.", "They like short answers.")
     assert response.usage == Usage(input_tokens=12, output_tokens=30, reasoning_tokens=20)
     assert response.raw["content"][0]["thinking"] == "They like short answers."
 
@@ -275,7 +275,7 @@ async def test_what_was_thought_is_not_part_of_the_stream(llm, server):
         pieces = [piece async for piece in stream]
 
     assert pieces == ["Red", "."]
-    assert stream.response.text == "Red."
+    assert (stream.response.text, stream.response.reasoning) == ("Red.", "They like short answers.")
     assert stream.response.usage.reasoning_tokens == 20
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 import anyio
 import httpx2
 from asyncllm_parrot import Chat, ChattyParrot, ParrotProvider, Speech
-from test_parrot import TestChat, TestParrot
+from test_parrot import END, TestChat, TestParrot
 
 from asyncllm import http
 from asyncllm.errors import Unavailable, UnexpectedResponse
 from asyncllm.provider import Answer, Choice, Response, Wire, in_one_piece
 from asyncllm.rules import Applied, Native
+from asyncllm.testing import Reply
 
 
 class Right(TestParrot):
@@ -387,6 +388,37 @@ class TestKeepsSeveralAnswersToItself(TestChat):
 
     def answers(self, *texts, stream):
         return None
+
+
+class Thinks(Right):
+    def reasoned(self, thought, text, *, stream):
+        if not stream:
+            return Reply(json={"text": text, "thought": thought, **END})
+        return Reply(lines=[{"thought": thought}, {"text": text}, END])
+
+
+class ThinksAloud(Speech):
+    def response(self, content, request_id):
+        return super().response(aloud(content), request_id)
+
+    def reader(self, request_id):
+        read = super().reader(request_id)
+        return lambda line: read(aloud(line))
+
+
+def aloud(said):
+    """Return *said* with its thoughts as text."""
+    fields = json.loads(said)
+    thought = fields.pop("thought", "")
+    return json.dumps({**fields, "text": thought + fields.get("text", "")} if thought else fields)
+
+
+class TestThinksAloud(Thinks):
+    provider = speaking(ThinksAloud)
+
+
+class TestKeepsItsThoughts(Thinks):
+    pass
 
 
 class ReadsAnotherKey(Speech):

@@ -50,6 +50,10 @@ CAUGHT = {
         "TakesSeveralTextsForOne":     "give each Delta the index of its text",
         "KeepsSeveralAnswersToItself": "say in answers(*texts, stream)",
     },
+    "test_what_was_thought_is_apart_from_the_answer": {
+        "ThinksAloud":        "what the model thought is no part of it",
+        "KeepsItsThoughts":   "and the reasoning is ''",
+    },
     "test_streaming_equals_not_streaming": {
         "StripsPieces":    "text: ",
         "ReadsAnotherKey": "KeyError(\"'words'\") at ",

@@ -6,7 +6,7 @@ report a mark where there is no error, so each marked line is a test as well.
 """
 
 import copy
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, assert_type
@@ -97,6 +97,8 @@ async def asynchronous() -> None:
     async with llm.astream("x", top_k=3) as stream:
         assert_type(stream, Stream)
         assert_type(stream.text, str)
+        assert_type(stream.reasoning, str)
+        assert_type(stream.reasoning_pieces(), AsyncIterator[str])
         assert_type(stream.response, Response)
         async for piece in stream:
             assert_type(piece, str)
@@ -130,6 +132,8 @@ def synchronous() -> None:
         assert_type(entered, LLM)
     with llm.stream("x", seed=3) as stream:
         assert_type(stream.text, str)
+        assert_type(stream.reasoning, str)
+        assert_type(stream.reasoning_pieces(), Iterator[str])
         assert_type(stream.response, Response)
         for piece in stream:
             assert_type(piece, str)

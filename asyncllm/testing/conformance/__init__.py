@@ -39,6 +39,7 @@ from ._keys import Keys
 from ._leaving import HTTPLeaving, Leaving
 from ._leftovers import HTTPLeftovers, Leftovers
 from ._loops import Loops
+from ._reasoning import Reasoning
 from ._secrets import HTTPSecrets, Secrets
 from ._several import Several
 from ._shapes import Shapes
@@ -73,6 +74,7 @@ class HTTPConformance(
     HTTPTables,
     HTTPAnswers,
     Several,
+    Reasoning,
     HTTPLeaving,
     Keys,
     HTTPSecrets,
@@ -87,6 +89,6 @@ class HTTPConformance(
 
     ``settings(url)`` leads it to the scripted server, ``answer(text)`` and ``stream(*pieces)`` are
     what that sends for an answer, whole and streamed; ``error(status, message)`` and
-    ``is_stream(request)`` are there to be replaced, and ``answers(*texts, stream)``
-    where a call returns several.
+    ``is_stream(request)`` are there to be replaced, ``answers(*texts, stream)`` where
+    a call returns several, and ``reasoned(thought, text, stream)`` where thoughts are shown.
     """

@@ -16,7 +16,7 @@ from ._expect import described, expect, expect_none, fail, led_to, outcome
 from ._served import HTTPSubject
 from ._subject import MODES, PIECES, Make, Subject
 
-TOLD_BY = ("text", "finish_reason", "matched_stop", "usage", "model", "request_id")
+TOLD_BY = ("text", "reasoning", "finish_reason", "matched_stop", "usage", "model", "request_id")
 """What an answer tells, streamed or not."""
 APART = "one instance serves many calls at a time: keep what belongs to a call out of its attributes"
 

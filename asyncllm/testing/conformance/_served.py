@@ -35,6 +35,9 @@ class HTTPSubject(Subject, ABC):
     def answers(self, *texts: str, stream: bool) -> Reply | None:
         """Return what it sends for several answers to one call; needed where a table has them natively."""
 
+    def reasoned(self, thought: str, text: str, *, stream: bool) -> Reply | None:
+        """Return what it sends for an answer that was thought about, where it shows what was thought."""
+
     def error(self, status: int, message: str) -> Reply:
         """Return the error that it sends with *status*."""
         return Reply(status=status, json={"error": {"message": message}})
