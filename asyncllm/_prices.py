@@ -148,7 +148,7 @@ def _complete(row: Any) -> Any:
 
 
 def _price(kind: Kind, usage: Usage, calls: int) -> Decimal | None:
-    prices: Any = _price_list()
+    prices: Any = price_list()
     # Of the mean call: the sum of many would count as one with a long prompt, which costs more.
     tokens = prices.Usage(
         input_tokens=Decimal(usage.input_tokens) / calls,
@@ -168,7 +168,7 @@ def _price(kind: Kind, usage: Usage, calls: int) -> Decimal | None:
     return price * calls
 
 
-def _price_list() -> Any:
+def price_list() -> Any:
     try:
         return importlib.import_module("genai_prices")
     except ImportError as exc:

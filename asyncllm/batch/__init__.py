@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._blocking import BlockingResults
+from ._files import ResultFile, TaskFile, read_tasks
 from ._journal import JournalFile, JournalStatus, Resume
 from ._method import Batches
 from ._progress import Progress
@@ -17,7 +18,10 @@ __all__ = [
     "JournalFile",
     "JournalStatus",
     "Progress",
+    "ResultFile",
     "Results",
     "Resume",
     "Task",
+    "TaskFile",
+    "read_tasks",
 ]

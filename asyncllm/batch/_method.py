@@ -32,6 +32,7 @@ from ._notes import JournalNotes, NoNotes, Notes
 from ._options import BatchOptions
 from ._pipeline import Pipeline
 from ._remote import Patience, Via, Way, chosen
+from ._report import Report, Tell
 from ._results import Results
 from ._source import Job, Source, Tasks
 from ._submission import Submission
@@ -100,6 +101,7 @@ class Batches:
         resume: bool | Resume = True,
         via: Via = "direct",
         patience: Patience | None = None,
+        progress: bool | Tell = False,
         **params: Unpack[Params],
     ) -> AsyncGenerator[Results]:
         """
@@ -161,6 +163,9 @@ class Batches:
                 where there are such batches and *deadline* leaves them the time.
 
             patience: How long to wait between looks at the provider's batches.
+            progress:
+                A function that is called with a :class:`Progress` a few times a second, on
+                the event loop, and when it is over. True shows it on standard error.
 
             params: Parameters for each task, as in :meth:`arun`; a task's own win over them.
 
@@ -202,8 +207,9 @@ class Batches:
                     patience=patience,
                     **common,
                 )
-            async with _beside(work.run):
-                yield work.results
+            with Report(progress, work.progress) as report:
+                async with _beside(work.run, report.run):
+                    yield work.results
 
     @overload
     async def abatch_run(
@@ -357,11 +363,12 @@ async def _answered(arun: Any, args: tuple[Any, ...], params: Mapping[str, Any],
 
 
 @asynccontextmanager
-async def _beside(run: Callable[[], Any]) -> AsyncGenerator[None]:
-    """Let *run* run beside the block, until that ends; what the block raises comes out as it is."""
+async def _beside(*runs: Callable[[], Any]) -> AsyncGenerator[None]:
+    """Let *runs* run beside the block, until that ends; what the block raises comes out as it is."""
     error: Exception | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(run)
+        for run in runs:
+            group.start_soon(run)
         try:
             yield
         except Exception as exc:  # noqa: BLE001 - raised below, out of the group

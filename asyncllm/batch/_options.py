@@ -8,6 +8,7 @@ from asyncllm._vocabulary import Params
 
 from ._journal import JournalFile, Resume
 from ._remote import Patience, Via
+from ._report import Tell
 
 
 class BatchOptions(Params, total=False):
@@ -23,3 +24,4 @@ class BatchOptions(Params, total=False):
     resume: bool | Resume
     via: Via
     patience: Patience | None
+    progress: bool | Tell

@@ -1,4 +1,4 @@
-"""The command line: ``asyncllm run "…"``, ``chat``, ``bench``, ``providers``, ``params``, ``doctor``."""
+"""The command line: ``asyncllm run "…"``, ``asyncllm chat``, ``asyncllm batch``, and others."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from anyio.to_thread import run_sync
 
 from asyncllm._checkpoints._file import read
 from asyncllm._llm import LLM
+from asyncllm._readings import value
 from asyncllm._types import Adjustment, Prompt
 from asyncllm._vocabulary import ALIASES, PARAMETERS, unknown
 from asyncllm.errors import CheckpointError, InvalidParameter
@@ -16,7 +17,6 @@ from asyncllm.errors import CheckpointError, InvalidParameter
 from . import _print
 from ._control_characters import harmless
 from ._conversation import Conversation
-from ._options import value
 
 SWITCH = {"on": True, "off": False}
 ANYTHING: Prompt = "?"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ._batch import batch
+from . import _batch_group
 from ._bench import bench
 from ._chat import chat
 from ._doctor import doctor
@@ -36,7 +36,7 @@ app.command()(providers)
 app.command()(params)
 app.command()(bench)
 app.command()(doctor)
-app.add_typer(batch)
+app.add_typer(_batch_group.app, name="batch")
 
 
 @app.callback()

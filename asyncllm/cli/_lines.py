@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Protocol
 
-import anyio
-from anyio.to_thread import run_sync
+from asyncllm.batch._files._blocks import Blocks
+from asyncllm.batch._files._formats import STANDARD
 
 FENCE = '"""'
 """A text that begins with it goes on until it comes again."""
 ON = "\\"
 """A line that ends with it goes on in the next."""
-CHUNK = 2**16
 
 
 class Lines(Protocol):
@@ -46,6 +44,7 @@ class Piped:
     """Lines from a pipe or a file."""
 
     def __init__(self) -> None:
+        self._blocks = Blocks(STANDARD)
         self._rest = b""
         self._ended = False
 
@@ -58,7 +57,7 @@ class Piped:
 
     async def _line(self) -> str | None:
         while b"\n" not in self._rest and not self._ended:
-            more = await _more()
+            more = await self._blocks.next()
             self._rest, self._ended = self._rest + more, not more
         line, newline, self._rest = self._rest.partition(b"\n")
         if not line and not newline:
@@ -66,11 +65,3 @@ class Piped:
 
         # What is no text is refused as a task, and the next line is read all the same.
         return line.removesuffix(b"\r").decode(sys.stdin.encoding or "utf-8", "surrogateescape")
-
-
-async def _more() -> bytes:
-    """Wait for more of standard input, so that Ctrl-C need not wait for it too; empty is the end."""
-    with suppress(OSError):  # A file is never waited for: it is read at once.
-        await anyio.wait_readable(sys.stdin)
-    pipe: Any = sys.stdin.buffer
-    return cast("bytes", await run_sync(pipe.read1, CHUNK))

@@ -1,4 +1,4 @@
-"""Which model is asked, and how: the options that ``run`` and ``chat`` share."""
+"""Which model is asked, and how: the options that commands share."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def chosen(
     like: str | None,
     setting: Sequence[str] | None,
     given: Mapping[str, Any],
+    **more: Any,
 ) -> LLM:
     """
-    Return the LLM that the options stand for.
+    Return the LLM that the options stand for; *more* goes to it as it is.
 
     Raises:
         ConfigurationError: One of them cannot work.
@@ -60,4 +61,5 @@ def chosen(
         like=like,
         **parameters(given),
         **settings(setting or []),
+        **more,
     )

@@ -11,19 +11,9 @@ import typer
 
 from asyncllm._kinds import Strings
 from asyncllm._llm import LLM
+from asyncllm._readings import value
 from asyncllm._vocabulary import ALIASES, PARAMETERS, Parameter
 from asyncllm.errors import InvalidParameter
-
-TRUTH = {"true": True, "false": False}
-
-READINGS: tuple[Callable[[Any], Any], ...] = (
-    lambda text: text,
-    int,
-    float,
-    json.loads,
-    lambda text: TRUTH[str(text).lower()],
-)
-"""What the text after an option can mean; the first that its parameter takes is the one."""
 
 TAKEN = frozenset(inspect.signature(LLM).parameters) - {"settings"}
 
@@ -45,21 +35,6 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
         InvalidParameter: A parameter takes no such value.
     """
     return {name: value(name, text, _flag(name)) for name, text in given.items() if text not in (None, [])}
-
-
-def value(name: str, text: Any, spelling: str) -> Any:
-    """
-    Return the value of the parameter *name* that *text* stands for.
-
-    Raises:
-        InvalidParameter: It takes no such value; the error calls it by its *spelling*.
-    """
-    for reading in READINGS:
-        try:
-            return PARAMETERS[name].kind.checked(reading(text))
-        except (TypeError, ValueError, LookupError, OverflowError):
-            continue
-    return PARAMETERS[name].check(spelling, text)
 
 
 def settings(given: Iterable[str]) -> dict[str, Any]:

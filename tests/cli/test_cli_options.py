@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from asyncllm import _readings
 from asyncllm._vocabulary import PARAMETERS, OneOf, Parameter
 from asyncllm.cli import _options
 
@@ -20,7 +21,8 @@ def test_every_parameter_is_an_option_with_its_meaning(invoke, name):
 
 def test_a_new_parameter_appears_by_itself(monkeypatch):
     mood = Parameter(OneOf(("calm", "wild")), "How to sound.")
-    monkeypatch.setattr(_options, "PARAMETERS", {"mood_of_it": mood})
+    for room in (_options, _readings):
+        monkeypatch.setattr(room, "PARAMETERS", {"mood_of_it": mood})
     seen = {}
 
     def command(**given):

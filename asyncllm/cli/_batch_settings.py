@@ -1,0 +1,20 @@
+"""What of the options goes to the LLM, and what to the batch: the one place that knows."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def llm_settings(rpm: int | None, tpm: int | None) -> dict[str, Any]:
+    """Return what an LLM is to be told of its limits."""
+    if rpm is None and tpm is None:
+        return {}
+
+    limits: Any = importlib.import_module("asyncllm.batch").Limits
+    return {"limits": limits(requests_per_minute=rpm, tokens_per_minute=tpm)}
+
+
+def call_settings(**given: Any) -> dict[str, Any]:
+    """Return those of the batch's settings that were given; the others are the batch's own business."""
+    return {name: value for name, value in given.items() if value is not None}
