@@ -121,7 +121,7 @@ def batch(
                 max_total_tokens=max_total_tokens,
                 max_cost=max_cost,
                 journal=journal,
-                resume=resume or None,
+                resume=resume if journal is not None else None,
                 via=via,
                 # Results and a moving line would run into each other.
                 progress=not quiet and not (output == STANDARD and sys.stdout.isatty()),

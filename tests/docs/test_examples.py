@@ -53,6 +53,25 @@ def test_concurrent_batch_keeps_what_succeeds():
     assert lines[-1].startswith("'': InvalidTask(")
 
 
+@pytest.mark.slow
+def test_a_dataset_of_ray_is_answered_row_by_row():
+    pytest.importorskip("ray")
+    done = subprocess.run(  # Ray tells on standard error what it does.
+        [sys.executable, EXAMPLES / "ray_dataset.py"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if " | " in line]
+    assert {row[0] for row in rows} == {"France", "Japan", "Kenya", "Peru"}
+    assert all(answer and int(tokens) <= 12 for _, answer, tokens in rows)
+
+
 def test_the_web_service_streams_and_stops_when_the_client_leaves():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
