@@ -1,6 +1,7 @@
 """Ask any language model, asynchronously first."""
 
 from ._checkpoints import Restored
+from ._limits import Limits
 from ._llm import LLM
 from ._metrics import Metrics
 from ._plan import Plan
@@ -89,6 +90,7 @@ __all__ = [
     "JournalError",
     "JournalFile",
     "LLMError",
+    "Limits",
     "Message",
     "Metrics",
     "MissingAPIKey",

@@ -26,6 +26,11 @@ class Deadline:
         self._seconds = seconds
         self._over = over
         self._end = 0.0 if seconds is None else anyio.current_time() + seconds
+        self._held_by = ""
+
+    def held_by(self, what: str) -> None:
+        """Note what the call waited for when it was broken off, so that the error says it."""
+        self._held_by = what
 
     @contextmanager
     def __call__(self) -> Generator[None]:
@@ -42,4 +47,5 @@ class Deadline:
         with anyio.CancelScope(deadline=self._end) as scope:
             yield
         if scope.cancelled_caught:
-            raise TimedOut(self._over.format(self._seconds))
+            why = f": it waited for {self._held_by}" if self._held_by else ""
+            raise TimedOut(self._over.format(self._seconds) + why)

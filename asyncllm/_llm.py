@@ -10,11 +10,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from typing import Any, Literal, Self, Unpack, cast
 
-from ._ask import answer, begin, count
+from ._ask import Terms, answer, count, stream_of
 from ._checkpoints import Checkpoints
 from ._collector import Collector
 from ._derive import Derived
 from ._finish import finished
+from ._limits import Limits
 from ._lineage import Lineage
 from ._measures import Measures
 from ._model import Model
@@ -78,6 +79,8 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
 
         retry: How long to keep trying.
 
+        limits: How fast to ask at most, together with all LLMs that use the same server and key.
+
         provider:
             A provider's class, or what makes one, in place of an installed one;
             *model* is then the model's name alone.
@@ -132,6 +135,7 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
         like: str | None = None,
         rules: Rules | None = None,
         retry: Retry | None = None,
+        limits: Limits | None = None,
         provider: Callable[..., Provider] | None = None,
         **settings: Any,
     ) -> None:
@@ -140,6 +144,7 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
         self._llm_policies = Policies(policy or {}, strict=strict)
         self._llm_retry = Retry() if retry is None else retry
         _check_kinds(strict=(strict, bool), retry=(self._llm_retry, Retry))
+        self.limits = limits
         name = _one_name(model=model, model_name=model_name, model_id=model_id)
         known = inspect.signature(LLM).parameters
         is_named = any(given is not None for given in (name, provider, like)) or bool(settings)
@@ -171,12 +176,11 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
         with self._llm_watch(task, streamed=False) as watch:
             watch.asked = self._llm_asked(params)
             call = self._llm_prepared(watch)
-            with watch.deadline(call.timeout)():
+            terms = self._llm_terms(watch, call)
+            with terms.deadline():
                 async with watch.model.use() as provider:
                     call = await self._llm_counted(watch, provider, call)
-                    response, attempts = await answer(
-                        provider, call, call.requests, watch.retry, self._llm_turn
-                    )
+                    response, attempts = await answer(provider, call, call.requests, terms, self._llm_turn)
             return watch.over(self._llm_finished(call, watch.began, attempts, response))
 
     @asynccontextmanager
@@ -201,23 +205,22 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
             with watch:
                 watch.asked = self._llm_asked(params)
                 call = self._llm_prepared(watch)
-                deadline = watch.deadline(call.timeout)
-                with deadline():
+                terms = self._llm_terms(watch, call)
+                with terms.deadline():
                     provider = await stack.enter_async_context(watch.model.use())
                     call = await self._llm_counted(watch, provider, call)
-                    opened = functools.partial(begin, stack, provider, call, call.request, deadline)
-                    stream, attempts = await watch.retry(opened)
+                    pieces, attempts = await stream_of(stack, provider, call, terms)
             finish = functools.partial(self._llm_finished, call, watch.began, attempts)
-            follow = functools.partial(self._llm_followed, watch, provider, call)
-            stream.begun(finish, follow if call.requests[1:] else None)
+            follow = functools.partial(self._llm_followed, watch, provider, call, terms)
+            pieces.begun(finish, follow if call.requests[1:] else None)
             try:
-                yield stream
+                yield pieces
             except BaseException as error:
                 watch.broke(error)
                 raise
             finally:
-                stream.leave()
-                watch.over(stream.response)
+                pieces.leave()
+                watch.over(pieces.response)
 
     def plan(self, task: Prompt, **params: Unpack[Params]) -> Plan:
         """
@@ -311,6 +314,10 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
             observers=self._llm_observers(),
         )
 
+    def _llm_terms(self, watch: Watch, call: Prepared) -> Terms:
+        """Return on what terms a call asks, whose time begins now."""
+        return Terms(retry=watch.retry, deadline=watch.deadline(call.timeout), claim=self._llm_claim)
+
     def _llm_prepared(self, watch: Watch, count: Count | None = None) -> Prepared:
         """Turn the call into the provider's words; raise or report what is not just as asked."""
         model = watch.model
@@ -340,10 +347,10 @@ class LLM(Setters, Checkpoints, Logs, Batches, Summaries, Measures, Resources, D
         return Batch.turn(self)
 
     async def _llm_followed(
-        self, watch: Watch, provider: Provider, call: Prepared, first: Response
+        self, watch: Watch, provider: Provider, call: Prepared, terms: Terms, first: Response
     ) -> Response:
         """Get the answers that a stream does not bring, and return them with its own, which is *first*."""
-        rest, attempts = await answer(provider, call, call.requests[1:], watch.retry, self._llm_turn)
+        rest, attempts = await answer(provider, call, call.requests[1:], terms, self._llm_turn)
         timing = first.timing or Timing(total=0.0)
         return replace(
             together([first, rest]),

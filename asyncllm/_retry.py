@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 import anyio
 import tenacity
@@ -36,6 +37,27 @@ class Wait:
     """What it failed with."""
 
 
+class Line(Protocol):
+    """Where a request waits with others, and what there is to know of these."""
+
+    @property
+    def free(self) -> int:
+        """How many of the attempts do not count, since others got through meanwhile."""
+        ...
+
+    def permits(self) -> bool:
+        """Return whether there may be another attempt, so shortly after those of others."""
+        ...
+
+    def waits(self, error: BaseException | None) -> float | None:
+        """Return the seconds that the next attempt will wait in line after *error*; None if it will not."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait before the next attempt, where it will not wait in line anyway."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """
@@ -46,6 +68,11 @@ class Retry:
     full jitter. A wait that the provider asks for (``Retry-After``) is honoured;
     one longer than *wait_max* is not sat out: the error comes at once, and its
     ``retry_after`` says when to come back.
+
+    A request that was refused as rate-limited waits in line with the others that
+    go to the same account. Where any of these got through within the last minute, it
+    does not count as an attempt. Of what fails otherwise only a share is tried again
+    (``Limits.retry_budget``), so that an outage is not multiplied.
     """
 
     attempts: int = 3
@@ -59,13 +86,20 @@ class Retry:
         for name, parameter in PARAMETERS.items():
             parameter.check(name, getattr(self, name))
 
-    async def __call__(self, func: Callable[[], Awaitable[R]]) -> tuple[R, int]:
-        """Await *func* until it succeeds or fails for good; return its result and the attempts it took."""
+    async def __call__(self, func: Callable[[], Awaitable[R]], line: Line | None = None) -> tuple[R, int]:
+        """
+        Await *func* until it succeeds or fails for good; return its result and the attempts it took.
+
+        Args:
+            func: Asks once.
+
+            line: Where it waits before, with others.
+        """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._worth_it),
-            stop=tenacity.stop_after_attempt(self.attempts),
-            wait=self._wait,
-            sleep=anyio.sleep,
+            stop=partial(self._is_over, line=line),
+            wait=partial(self._wait, line=line),
+            sleep=anyio.sleep if line is None else line.sleep,
             before=self._before_try,
             before_sleep=self._before_wait,
             reraise=True,
@@ -76,9 +110,23 @@ class Retry:
     def _worth_it(self, exc: BaseException) -> bool:
         return isinstance(exc, ProviderError) and exc.retryable and (exc.retry_after or 0) <= self.wait_max
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
+    def _is_over(self, state: tenacity.RetryCallState, line: Line | None) -> bool:
+        free = 0 if line is None or self.attempts == 1 else line.free
+        if state.attempt_number - free >= self.attempts:
+            return True
+        if line is None or line.permits():
+            return False
+
+        if (error := _error(state)) is not None:
+            error.args = (f"{error} (not tried again: too many requests to this provider fail just now)",)
+        return True
+
+    def _wait(self, state: tenacity.RetryCallState, line: Line | None = None) -> float:
+        error = _error(state)
         asked = error.retry_after if isinstance(error, ProviderError) else None
+        in_line = None if line is None else line.waits(error)
+        if in_line is not None:
+            return max(in_line, asked or 0.0)
         jittered = tenacity.wait_random_exponential(multiplier=self.wait_initial, max=self.wait_max)
         return jittered(state) if asked is None else asked
 
@@ -87,8 +135,7 @@ class Retry:
             self._tries_again()
 
     def _before_wait(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        self._waits(Wait(attempt=state.attempt_number, seconds=state.upcoming_sleep, error=error))
+        self._waits(Wait(attempt=state.attempt_number, seconds=state.upcoming_sleep, error=_error(state)))
 
     def _tries_again(self) -> None:
         """Take note that the wait is over."""
@@ -96,6 +143,10 @@ class Retry:
     def _waits(self, wait: Wait) -> None:
         """Take note that it will try again."""
         _log.warn("retry", attempt=wait.attempt, seconds=wait.seconds, error=type(wait.error).__name__)
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

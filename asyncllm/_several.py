@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ._types import Response
+from ._types import Response, Timing
 
 
 def together(responses: Sequence[Response]) -> Response:
@@ -15,10 +15,11 @@ def together(responses: Sequence[Response]) -> Response:
         return first
 
     usages = [response.usage for response in responses if response.usage is not None]
+    waits = [each.timing.queued for each in responses if each.timing and each.timing.queued is not None]
     return replace(
         first,
         choices=tuple(choice for response in responses for choice in response.choices),
-        timing=None,
+        timing=Timing(total=0.0, queued=max(waits)) if waits else None,
         usage=sum(usages[1:], usages[0]) if len(usages) == len(responses) else None,
         raw=[response.raw for response in responses],
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from ._keys import Keys
 from ._later import later
+from ._limits import Claim, Limits
 from ._lineage import Lineage
 from ._model import Model
 from ._parameters import Parameters
 from ._policy import Policies
 from ._retry import Retry
 from ._vocabulary import PARAMETERS
+from .errors import InvalidParameter
 
 OWN = frozenset(
     {
@@ -21,6 +23,7 @@ OWN = frozenset(
         "_llm_model",
         "_llm_policies",
         "_llm_retry",
+        "_llm_claim",
         "_llm_collector",
         "_llm_tries",
         "_llm_lineage",
@@ -40,11 +43,23 @@ class Specified(Parameters):
     _llm_model: Model = later()
     _llm_policies: Policies = later()
     _llm_retry: Retry = later()
+    _llm_claim: Claim | None = later()
     _llm_lineage: Lineage = later()
 
     @abstractmethod
     def _llm_specify(self, **specification: Any) -> None:
         """Make this anew, without what a subclass does besides."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """How fast to ask at most; None where this LLM limits nothing. Requests that come next keep to it."""
+        return None if self._llm_claim is None else self._llm_claim.limits
+
+    @limits.setter
+    def limits(self, limits: Limits | None) -> None:
+        if not isinstance(cast("object", limits), Limits | None):
+            raise InvalidParameter(f"limits takes Limits, or None; got {limits!r}")
+        self._llm_claim = None if limits is None else Claim(limits)
 
     def _llm_keys(self) -> Keys:
         """Return the keys that this LLM and its copies have now, and those that they have had."""
@@ -69,6 +84,7 @@ class Specified(Parameters):
                 "like": model.like,
                 "rules": model.own_rules,
                 "retry": self._llm_retry,
+                "limits": self.limits,
                 "provider": model.given,
             },
             "attributes": {name: value for name, value in vars(self).items() if name not in OWN},

@@ -33,6 +33,7 @@ class Stream(AsyncIterator[str]):
         choices: int,
         guard: Callable[[], AbstractContextManager[None]],
         deadline: Deadline,
+        queued: float | None = None,
     ) -> None:
         self._deltas = deltas
         self._stops = tuple(stops)
@@ -40,6 +41,8 @@ class Stream(AsyncIterator[str]):
         self._choices = choices
         self._guard = guard
         self._deadline = deadline
+        self._queued = queued
+        self._over: Callable[[Response], None] | None = None
         self._answer = Answer()
         self._first = ""
         self._thoughts: list[str] = []
@@ -72,6 +75,12 @@ class Stream(AsyncIterator[str]):
         self._finish, self._follow = finish, follow
         if self._response is not None:
             self._response = finish(self._response)
+
+    def when_over(self, over: Callable[[Response], None]) -> None:
+        """Call *over* once nothing comes any more, whatever the reason; at once where it is so already."""
+        self._over = over
+        if self._response is not None:
+            over(self._response)
 
     def __aiter__(self) -> Self:
         return self
@@ -126,7 +135,7 @@ class Stream(AsyncIterator[str]):
         self._thoughts.clear()
         self._follow = None
         if self._response is None:
-            self._response = self._finish(self._timed(self._answer.so_far(finish_reason)))
+            self._end(self._answer.so_far(finish_reason))
 
     async def stop(self) -> None:
         """Let the provider end the call: a generator that is left early must be closed, not dropped."""
@@ -173,9 +182,17 @@ class Stream(AsyncIterator[str]):
         return self._held + (0.0 if self._given is None else time.perf_counter() - self._given)
 
     def _timed(self, response: Response) -> Response:
-        """Return *response* with the time in which its caller asked for nothing."""
-        timing = response.timing and replace(response.timing, held=self._held_by_now)
+        """Return *response* with the times that it waited: before it began, and for its caller."""
+        if (timing := response.timing) is not None:
+            queued = timing.queued if self._queued is None else self._queued + (timing.queued or 0.0)
+            timing = replace(timing, held=self._held_by_now, queued=queued)
         return replace(response, timing=timing)
+
+    def _end(self, response: Response) -> None:
+        """Note that nothing comes any more."""
+        self._response = self._finish(self._timed(response))
+        if self._over is not None:
+            self._over(self._response)
 
     async def _next_delta(self) -> Delta | None:
         with self._guard():
@@ -193,7 +210,7 @@ class Stream(AsyncIterator[str]):
             rest = [self._rest(index, matcher) for index, matcher in self._matchers.items()]
             for event in rest:
                 self._answer.add(event)
-            self._response = self._finish(self._timed(self._answer.response()))
+            self._end(self._answer.response())
             return "".join(event.text for event in rest if event.index == 0)
 
         event = self._cut(delta)
@@ -201,7 +218,7 @@ class Stream(AsyncIterator[str]):
         if event.reasoning and event.index == 0:
             self._thoughts.append(event.reasoning)
         if self._has_all:
-            self._response = self._finish(self._timed(self._answer.response()))
+            self._end(self._answer.response())
         return event.text if event.index == 0 else ""
 
     def _cut(self, delta: Delta) -> Delta:

@@ -9,14 +9,15 @@ each of its errors is, and how each parameter reaches it) and one method, either
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ._answer import Answer, Delta, in_one_piece
 from ._batch_api import SKEW, BatchAPI, BatchState, BatchStatus, Bundle, Entry, Found, Lot, custom_id
 from ._log import log
+from ._mailbox import Mailbox
 from ._request import Request
 from ._stops import StopMatcher
 from ._types import Choice, Count, FinishReason, Message, Response, Role, Timing, TokenLogprob, Usage
@@ -26,6 +27,7 @@ from .rules import Rules
 
 __all__ = [
     "SKEW",
+    "Allowance",
     "Answer",
     "BatchAPI",
     "BatchState",
@@ -39,6 +41,7 @@ __all__ = [
     "FinishReason",
     "Found",
     "Lot",
+    "Mailbox",
     "Message",
     "Params",
     "Provider",
@@ -67,6 +70,19 @@ class Wire:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Headers that the rules asked for; no key is among them."""
     body: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a server says is left of one of its limits, as in the headers of an answer."""
+
+    of: Literal["requests", "tokens", "input_tokens", "output_tokens"]
+    remaining: float
+    """How many are left."""
+    limit: float | None = None
+    """How many there are when none is used."""
+    reset: float | None = None
+    """Seconds until there are so many again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +121,9 @@ class Provider(ABC):
 
     tables: ClassVar[Sequence[Table]] = ()
     """One for each table that :meth:`rules` may return."""
+
+    hears: Callable[[str, Iterable[Allowance]], None] | None = None
+    """Whom :meth:`told` tells; asyncllm sets it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -230,6 +249,25 @@ class Provider(ABC):
         to be, and what it takes there. The default has nothing to tell.
         """
         return {}
+
+    def account(self) -> Hashable:
+        """
+        Return what tells whose limits the calls use up: providers of a class that return the same share them.
+
+        It is asked once the provider is open. The address of the server and a hash of
+        the key, for example; never the key itself. None, the default, is this object alone.
+        """
+        return None
+
+    def told(self, model: str, allowances: Iterable[Allowance]) -> None:
+        """
+        Tell asyncllm what the server says is left of its limits for *model*.
+
+        Call it where :meth:`complete` or :meth:`stream` has learnt that, be it from an
+        answer or from an error: so nothing is sent that would be refused.
+        """
+        if self.hears is not None:
+            self.hears(model, allowances)
 
     def secrets(self) -> Iterable[str]:
         """Return the texts that must not show up in an error's message: keys, tokens."""

@@ -11,6 +11,7 @@ needs another shape takes the pool when it opens and gives it back when it close
         await http.release()
 """
 
+from ._allowances import AllowanceHeaders
 from ._batches import Frame, HTTPBatchAPI, Reader, in_path
 from ._connections import acquire, gauges, release
 from ._errors import TRANSPORT_ERRORS
@@ -21,6 +22,7 @@ from ._settings import checked_headers, checked_text, checked_url
 
 __all__ = [
     "TRANSPORT_ERRORS",
+    "AllowanceHeaders",
     "Frame",
     "HTTPBatchAPI",
     "HTTPProvider",

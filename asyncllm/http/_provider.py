@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from collections.abc import (
     Hashable,
     Iterable,
     Mapping,
+    Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar, Literal, Protocol
@@ -25,6 +27,7 @@ from asyncllm._types import Response
 from asyncllm.errors import ProviderError
 from asyncllm.provider import Delta, Provider, Request, Wire, in_one_piece
 
+from ._allowances import AllowanceHeaders, allowances
 from ._connections import acquire, gauges, release
 from ._events import content, events, lines, received
 from ._settings import checked_headers, checked_text, checked_url
@@ -93,6 +96,9 @@ class HTTPProvider(Provider):
     """The server's address where none is given, if the vendor has one: what calls are told of by."""
     id_header: ClassVar[str] = "x-request-id"
     """The header that holds an answer's id; a client of one's own reads it from errors."""
+
+    allowance_headers: ClassVar[Sequence[AllowanceHeaders]] = ()
+    """Which headers of answers, and of errors, say what is left of the server's limits."""
 
     secret_settings: ClassVar[frozenset[str]] = frozenset({"api_key", "headers"})
 
@@ -192,6 +198,10 @@ class HTTPProvider(Provider):
             self._pool = self._client = None
             await release()
 
+    def account(self) -> Hashable:
+        told = json.dumps([self._sent_key, sorted(self.headers.items())])
+        return self.base_url or self.default_url, hashlib.blake2b(told.encode(), digest_size=16).digest()
+
     def gauges(self) -> Mapping[Hashable, Mapping[str, float]]:
         return {} if self._pool is None else gauges(self._pool)
 
@@ -204,11 +214,21 @@ class HTTPProvider(Provider):
         self, request: Request, *, stream: bool
     ) -> AsyncGenerator[tuple[Surface, httpx2.Response]]:
         surface = self.surface(request)
-        answer = await self.post(surface.path, surface.body(request, stream=stream), request.headers)
+        try:
+            answer = await self.post(surface.path, surface.body(request, stream=stream), request.headers)
+        except Exception as exc:
+            self._hear(request, getattr(exc.__cause__ or exc, "response", None))
+            raise
+        self._hear(request, answer)
         try:
             yield surface, answer
         finally:
             await answer.aclose()
+
+    def _hear(self, request: Request, answer: httpx2.Response | None) -> None:
+        """Pass on what the headers of *answer* say of the server's limits."""
+        if answer is not None and (said := [*allowances(self.allowance_headers, answer.headers)]):
+            self.told(request.model, said)
 
     async def _deltas(self, surface: Surface, answer: httpx2.Response) -> AsyncGenerator[Delta]:
         request_id = answer.headers.get(self.id_header)

@@ -101,6 +101,13 @@ class AnthropicProvider(http.HTTPProvider):
 
     tables: ClassVar[Sequence[Table]] = TABLES
 
+    allowance_headers: ClassVar[Sequence[http.AllowanceHeaders]] = (
+        http.AllowanceHeaders("requests", "anthropic-ratelimit-requests-{}"),
+        http.AllowanceHeaders("tokens", "anthropic-ratelimit-tokens-{}"),
+        http.AllowanceHeaders("input_tokens", "anthropic-ratelimit-input-tokens-{}"),
+        http.AllowanceHeaders("output_tokens", "anthropic-ratelimit-output-tokens-{}"),
+    )
+
     key_variable = "ANTHROPIC_API_KEY"
     url_variable = "ANTHROPIC_BASE_URL"
     default_url = "https://api.anthropic.com"

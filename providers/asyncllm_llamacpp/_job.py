@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 
 import anyio
 
-from asyncllm.provider import Delta, Request
+from asyncllm.provider import Delta, Mailbox, Request
 
 from ._interrupt import Interrupt
-from ._mailbox import Mailbox
 
 PATIENCE = 2.0
 """Seconds that leaving a call waits for the engine to let go of it."""

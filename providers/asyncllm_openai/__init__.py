@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
 
@@ -118,6 +118,12 @@ class OpenAIProvider(http.HTTPProvider):
 
     tables: ClassVar[Sequence[Table]] = TABLES
 
+    allowance_headers: ClassVar[Sequence[http.AllowanceHeaders]] = (
+        http.AllowanceHeaders("requests", "x-ratelimit-{}-requests"),
+        http.AllowanceHeaders("tokens", "x-ratelimit-{}-tokens"),
+        http.AllowanceHeaders("requests", "x-ratelimit-{}"),  # OpenRouter, and other gateways
+    )
+
     key_variable = "OPENAI_API_KEY"
     url_variable = "OPENAI_BASE_URL"
     default_url = "https://api.openai.com/v1"
@@ -151,6 +157,9 @@ class OpenAIProvider(http.HTTPProvider):
         rules = (RESPONSES if self._goes_to_responses(model) else CHAT).rules(model)
         told = SAID.get(self._api) if is_only_in_responses(model) else None
         return rules if told is None else {**rules, "model_name": told}
+
+    def account(self) -> Hashable:
+        return super().account(), self._organization, self._project
 
     def client(self, pool: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(

@@ -16,12 +16,12 @@ from asyncllm import (
     InvalidParameter,
     InvalidTask,
     Message,
-    RateLimited,
     RequestRejected,
     Response,
     Retry,
     Task,
     TimedOut,
+    Unavailable,
     Usage,
 )
 from asyncllm.provider import Provider
@@ -393,7 +393,7 @@ async def test_attempts_are_counted_for_answers_and_errors():
         async def complete(self, request):
             if request.messages[-1].text == "never" or len(self.requests) < 2:
                 self.requests.append(request)
-                raise RateLimited("later", retry_after=0)
+                raise Unavailable("later")
             return await super().complete(request)
 
     flaky = Flaky()

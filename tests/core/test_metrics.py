@@ -19,9 +19,9 @@ from asyncllm import (
     Count,
     InvalidTask,
     Rate,
-    RateLimited,
     Response,
     Timing,
+    Unavailable,
     Usage,
 )
 from asyncllm._collector import Collector
@@ -87,7 +87,7 @@ async def test_metrics_tell_of_calls_that_were_made_and_make_none():
 
 @pytest.mark.anyio
 async def test_retries_failures_and_streams_that_are_left_are_counted_apart():
-    failing = [RateLimited("busy"), RateLimited("busy")]
+    failing = [Unavailable("busy"), Unavailable("busy")]
 
     def reply(request):
         if failing:
@@ -98,8 +98,8 @@ async def test_retries_failures_and_streams_that_are_left_are_counted_apart():
     await llm.arun("x")
     assert (llm.metrics().calls, llm.metrics().retries, llm.metrics().errors) == (1, 2, 0)
 
-    failing.extend(RateLimited("busy") for _ in range(3))
-    with pytest.raises(RateLimited):
+    failing.extend(Unavailable("busy") for _ in range(3))
+    with pytest.raises(Unavailable):
         await llm.arun("x")
     assert (llm.metrics().calls, llm.metrics().retries, llm.metrics().errors) == (1, 4, 1)
 

@@ -20,7 +20,7 @@ from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import SpanKind, StatusCode
 
-from asyncllm import LLM, InvalidTask, RateLimited, RequestRejected, Response, Retry, Unavailable
+from asyncllm import LLM, InvalidTask, RequestRejected, Response, Retry, TimedOut, Unavailable
 from asyncllm._observers._conventions import SCHEMA
 from asyncllm.provider import Choice, Delta
 from asyncllm.rules import Native, Unsupported
@@ -127,7 +127,7 @@ async def test_a_parameter_that_the_model_does_not_get_is_in_no_span(spans):
 @pytest.mark.anyio
 async def test_a_failure_is_an_error_with_its_kind_and_its_retries(spans, monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", "sk-a-very-secret-key")
-    errors = [RateLimited("busy"), Unavailable("down with sk-a-very-secret-key for 'my prompt'")]
+    errors = [TimedOut("busy"), Unavailable("down with sk-a-very-secret-key for 'my prompt'")]
 
     def reply(request):
         raise errors.pop(0)
@@ -139,7 +139,7 @@ async def test_a_failure_is_an_error_with_its_kind_and_its_retries(spans, monkey
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "down with *** for '…'")
     assert span.attributes["error.type"] == "Unavailable"
     assert [(each.name, dict(each.attributes)) for each in span.events] == [
-        ("asyncllm.retry", {"attempt": 1, "wait": 0, "error.type": "RateLimited"})
+        ("asyncllm.retry", {"attempt": 1, "wait": 0, "error.type": "TimedOut"})
     ]
 
 

@@ -1,5 +1,5 @@
 """
-From the engine's thread to a task on any event loop.
+From any thread to a task on any event loop.
 
 The one room that knows which event loops there are: asyncio and trio each have
 a function that any thread may call and that never waits.
