@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from asyncllm import Limits
 
 
 def llm_settings(rpm: int | None, tpm: int | None) -> dict[str, Any]:
     """Return what an LLM is to be told of its limits."""
-    if rpm is None and tpm is None:
-        return {}
-
-    limits: Any = importlib.import_module("asyncllm.batch").Limits
-    return {"limits": limits(requests_per_minute=rpm, tokens_per_minute=tpm)}
+    is_limited = rpm is not None or tpm is not None
+    return {"limits": Limits(requests_per_minute=rpm, tokens_per_minute=tpm)} if is_limited else {}
 
 
 def call_settings(**given: Any) -> dict[str, Any]:

@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from asyncllm import LLM, ConfigurationError, InvalidParameter, RequestRejected, UnknownParameter, errors
+from asyncllm import (
+    LLM,
+    ConfigurationError,
+    InvalidParameter,
+    Limits,
+    RequestRejected,
+    UnknownParameter,
+    errors,
+)
 from asyncllm.batch._task import seed_of
 from asyncllm.batch.ray import Asker, ask, share
+from asyncllm.batch.ray._share import shared
 from asyncllm.testing import FakeProvider, ScriptedServer, openai_answer, openai_error
 
 TINY = Path(__file__).parents[1] / "llamacpp" / "beams" / "tiny.gguf"
@@ -27,6 +36,13 @@ GIVEN, FOUND = "sk-given-in-code", "sk-of-the-workers"
 )
 def test_what_all_actors_may_do_is_shared_among_them(limits, actors, shares):
     assert share(limits, actors) == {**dict.fromkeys(limits), **shares}
+
+
+def test_an_llms_limits_are_shared_as_well_and_what_is_no_amount_stays_as_it_is():
+    limits = Limits(max_concurrency=9, requests_per_minute=100, adaptive=False, retry_budget=0.1)
+    assert shared(limits, 4) == Limits(
+        max_concurrency=2, requests_per_minute=25, adaptive=False, retry_budget=0.1
+    )
 
 
 def test_fewer_requests_than_actors_cannot_be_shared():

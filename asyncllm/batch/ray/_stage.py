@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -12,7 +13,7 @@ from asyncllm.errors import InvalidParameter
 
 from ._asker import Asker
 from ._library import library
-from ._share import share
+from ._share import share, shared
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -58,6 +59,7 @@ def ask(
 
         llm:
             What to ask. It travels without its key, which each actor finds in its own environment.
+            Its ``limits`` hold for all actors together: each gets the same share of them.
 
         prompt: The column of texts, or of conversations: lists of messages with a role and a content.
 
@@ -94,6 +96,9 @@ def ask(
     """
     least, most = _pool(concurrency)
     shares = share({"max_concurrency": EACH * most if max_concurrency is None else max_concurrency}, most)
+    if (limits := llm.limits) is not None:
+        llm = copy.copy(llm)
+        llm.limits = shared(limits, most)
     given: dict[str, Any] = {
         "prompt": prompt,
         "key": key,
