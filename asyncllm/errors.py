@@ -247,7 +247,7 @@ def failure(
 
     Where neither tells, it is *unknown*.
     """
-    kind = table.get(code or "") or BY_STATUS.get(status or 0)
+    kind = _kind(table.get(code or ""), status)
     if kind is None and status is not None and status >= 400:
         kind = RequestRejected if status < 500 else Unavailable
     return (kind or unknown)(message, code=code, status=status, **details)
@@ -300,7 +300,7 @@ def _translation(exc: Exception, table: ErrorTable) -> ProviderError | None:
         return None
 
     status: int | None = getattr(exc, "status_code", None)
-    kind = table[known] if known else BY_STATUS.get(status or 0, by_class)
+    kind = _kind(table[known] if known else None, status) or by_class
     headers: Mapping[str, str] = getattr(getattr(exc, "response", None), "headers", {})
     return kind(
         _words(exc),
@@ -309,6 +309,12 @@ def _translation(exc: Exception, table: ErrorTable) -> ProviderError | None:
         request_id=getattr(exc, "request_id", None),
         retry_after=retry_after(headers),
     )
+
+
+def _kind(by_code: type[ProviderError] | None, status: int | None) -> type[ProviderError] | None:
+    """Return what code and status stand for; a code that says only "rejected" says less than a status."""
+    by_status = BY_STATUS.get(status or 0)
+    return by_status or by_code if by_code is RequestRejected else by_code or by_status
 
 
 def _words(exc: Exception) -> str:

@@ -323,6 +323,15 @@ async def test_attempts_do_not_multiply(make, server):
     assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize("status", [400, 401, 402, 404, 429])
+async def test_a_body_that_says_no_more_than_a_wrong_request_leaves_it_to_the_status(make, server, status):
+    # As a wrong key comes from OpenAI: its code is in no table, and the type is that of all wrong requests.
+    body = {"message": "No.", "type": "invalid_request_error", "code": "of_nobodys"}
+    server.reply(Reply(status=status, json={"type": "error", "error": body}))
+
+    assert type(await failing(make(), stream=False)) is STATUSES[status]
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 404])
 async def test_what_will_never_work_is_sent_once(make, server, status):
     server.reply(Reply(status=status, json={}))
