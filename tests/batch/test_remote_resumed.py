@@ -145,6 +145,7 @@ async def test_another_batch_of_the_same_size_is_not_taken_for_ours(vendor, serv
     assert [len(batch.requests) for batch in batches.batches] == [3, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts", ["abc", "abcde"])
 async def test_a_run_killed_between_submitting_and_noting_never_submits_twice(vendor, server, ledger, texts):
     batches = VENDORS[vendor][1]()
