@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 MANY = (1_000, 100_000)
 """Between these numbers of tasks memory should hardly grow; ``--million`` goes further."""
@@ -56,7 +57,7 @@ async def ours(address: str, requests: int, concurrency: int) -> None:
 async def at_once(tasks: int, concurrency: int, journal: Path | None) -> None:
     """Ask a provider that answers at once; with no *concurrency*, one after the other and without a batch."""
     from asyncllm import LLM, Choice, Response, Usage
-    from asyncllm.provider import Provider, Request
+    from asyncllm.provider import Provider, Request, Rules
 
     answer = Response(
         choices=(Choice(text="Fine.", finish_reason="stop"),), usage=Usage(input_tokens=9, output_tokens=2)
@@ -64,6 +65,9 @@ async def at_once(tasks: int, concurrency: int, journal: Path | None) -> None:
 
     class AtOnce(Provider):
         """Answers at once."""
+
+        def rules(self, model: str, params: Mapping[str, Any]) -> Rules:
+            return {}
 
         async def complete(self, request: Request) -> Response:
             return answer
