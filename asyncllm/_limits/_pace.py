@@ -84,6 +84,8 @@ class Pace:
         """Take note of a request that is sent."""
         if self._refusal is not None:
             self._learn(self._refusal, now)
+        elif now - self._next > LONGEST:
+            self._rate, self._fruitless = None, 0  # Nobody asked for so long that it tells nothing any more.
         if self._began is None:
             self._began = now
         if self._rate is not None:

@@ -211,6 +211,20 @@ def test_a_pace_finds_a_limit_that_was_lifted():
     assert pace.rate(now) > 50
 
 
+def test_a_pace_is_forgotten_where_nobody_asked_for_a_minute():
+    pace, now = Pace(), 0.0
+    for _ in range(10):
+        now = max(now, pace.ready_at)
+        pace.sent(now)
+        pace.refused(now, None, now, [])
+    now = pace.resumes
+    pace.sent(now)
+    assert pace.rate(now) < 1
+
+    pace.sent(now + 2 * LONGEST)
+    assert pace.rate(now) == math.inf
+
+
 @given(st.lists(st.tuples(st.booleans(), st.one_of(st.none(), st.floats(0, 1e12))), max_size=100))
 def test_no_pause_is_longer_than_the_longest_and_no_rate_is_none_at_all(outcomes):
     pace, now = Pace(), 0.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncllm import LLM, InvalidParameter, LLMError, Message, Retry
+from asyncllm import LLM, InvalidParameter, Limits, LLMError, Message, Retry
 from asyncllm.testing import Reply, ScriptedServer
 
 KEY = "sk-canary-0123456789abcdef"
@@ -85,6 +85,7 @@ def make(request, failing_server, monkeypatch, place):
             MODELS[request.param],
             base_url=address,
             retry=Retry(attempts=2, wait_initial=0),
+            limits=Limits(adaptive=False),
             max_tokens=100,
             **PLACES[place],
         )

@@ -8,12 +8,14 @@ from typing import Any, ClassVar, Protocol, cast
 
 import pytest
 
-from asyncllm import LLM, Retry
+from asyncllm import LLM, Limits, Retry
 from asyncllm.provider import Params, Provider, Table
 
 BACKENDS = ("asyncio", "trio")
 MODES = ("complete", "stream")
 ONCE = Retry(attempts=1)
+AT_ONCE = Limits(adaptive=False)
+"""Errors are tried by the hundred here, and no request waits since another was refused."""
 PIECES = ("Grüß", " dich,\n", "\n  日本", " \N{SLIGHTLY SMILING FACE}", ' \\u00e9 " end.')
 """What a scripted server says: nothing of it may change on its way."""
 
@@ -71,7 +73,13 @@ class Subject:
 
     def llm(self, url: str, **given: Any) -> LLM:
         """Return an LLM that speaks with the provider and asks only once; *given* wins over the settings."""
-        asked: dict[str, Any] = {"retry": ONCE, **self.params, **self.settings(url), **given}
+        asked: dict[str, Any] = {
+            "retry": ONCE,
+            "limits": AT_ONCE,
+            **self.params,
+            **self.settings(url),
+            **given,
+        }
         return LLM(self.model or self.tables[0].model, provider=self.provider, **asked)
 
     @pytest.fixture(params=BACKENDS)
