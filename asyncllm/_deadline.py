@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -25,7 +26,8 @@ class Deadline:
     ) -> None:
         self._seconds = seconds
         self._over = over
-        self._end = 0.0 if seconds is None else anyio.current_time() + seconds
+        self.end = math.inf if seconds is None else anyio.current_time() + seconds
+        """When that is, by :func:`anyio.current_time`."""
         self._held_by = ""
 
     def held_by(self, what: str) -> None:
@@ -44,7 +46,7 @@ class Deadline:
             yield
             return
 
-        with anyio.CancelScope(deadline=self._end) as scope:
+        with anyio.CancelScope(deadline=self.end) as scope:
             yield
         if scope.cancelled_caught:
             why = f": it waited for {self._held_by}" if self._held_by else ""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from ._types import Adjustment, Verdict
 
@@ -125,12 +126,13 @@ class Calls:
 
     async def sends(self) -> None:
         """Note that a request is about to be sent; of several at a time, none is before that is done."""
+        await checkpoint_if_cancelled()  # Who has been called off while it waited sends nothing.
+        self.requests += 1
         if self._noting is not None:
             async with self._noting:
                 if self._before is not None:
                     await self._before()
                 self._before = None
-        self.requests += 1
 
 
 async def about_to_send() -> None:

@@ -314,7 +314,9 @@ def _translation(exc: Exception, table: ErrorTable) -> ProviderError | None:
 def _kind(by_code: type[ProviderError] | None, status: int | None) -> type[ProviderError] | None:
     """Return what code and status stand for; a code that says only "rejected" says less than a status."""
     by_status = BY_STATUS.get(status or 0)
-    return by_status or by_code if by_code is RequestRejected else by_code or by_status
+    if by_code is RequestRejected:
+        return by_status or (Unavailable if (status or 0) >= 500 else by_code)
+    return by_code or by_status
 
 
 def _words(exc: Exception) -> str:

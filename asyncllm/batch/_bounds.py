@@ -61,10 +61,18 @@ class Bounds:
 
     def reached(self, progress: Progress) -> str | None:
         """Say which of them is reached; None is that none is."""
+        if self.max_cost is not None and (unknown := _without_price(progress)):
+            return f"max_cost={self.max_cost:g} cannot be kept: the price of {unknown} is not known"
         for name, bound in self.given().items():
             if (so_far := BOUNDS[name][1](progress)) >= bound:
                 return f"{name}={bound:g} is reached ({so_far:.6g})"
         return None
+
+
+def _without_price(progress: Progress) -> str:
+    """Say what has no known price, if anything was answered that has none."""
+    cost = progress.metrics.cost()
+    return f"{cost.of - cost.calls} of {cost.of} answers" if cost.calls < cost.of else ""
 
 
 def failures(on_error: str) -> int | None:

@@ -134,7 +134,7 @@ class Batches(Ways):
             max_cost=max_cost,
         )
         source, way = Source(tasks), await self._llm_way(via, deadline)
-        async with self._llm_notes(journal, resume, params) as notes:
+        async with self._llm_notes(journal, resume, args, params, way) as notes:
             common = _Common(
                 batch=Batch(self, limit),
                 notes=notes,

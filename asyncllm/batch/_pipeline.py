@@ -11,9 +11,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from asyncllm._collector import Collector
-from asyncllm._tallies import Batch
+from asyncllm._tallies import Batch, Calls
 from asyncllm._types import Response, Timing
-from asyncllm.errors import JournalError, LLMError
+from asyncllm.errors import JournalError, LLMError, TimedOut
 
 from ._bounds import Bounds
 from ._notes import Notes
@@ -71,6 +71,14 @@ class Pipeline(Work):
         self._ask = ask
         self._collector = collector
         self._workers = 0
+        self._under_way: dict[int, tuple[Calls, anyio.CancelScope]] = {}
+
+    def stop(self, reason: str) -> None:
+        """Begin no more tasks; what waits for a limit, and was never sent, is not begun either."""
+        super().stop(reason)
+        for calls, scope in self._under_way.values():
+            if not calls.requests:
+                scope.cancel()
 
     async def run(self) -> None:
         """Ask until there are no more tasks, or a reason to stop."""
@@ -105,15 +113,21 @@ class Pipeline(Work):
         told = functools.partial(BatchResult, index=job.index, key=job.key, task=job.task)
         calls = self.batch.task(self.notes.before(job))
         began = time.perf_counter()
-        try:
-            with calls, self.deadline():
-                response = await self._ask(job)
-        except JournalError:
-            raise
-        except LLMError as error:
-            timing = Timing(total=time.perf_counter() - began)
-            result = told(error=error, attempts=calls.requests, timing=timing)
-        else:
-            result = told(response=response, attempts=response.attempts, timing=response.timing)
-        await self.notes.over(job, result)
-        return result
+        with anyio.CancelScope() as scope:
+            self._under_way[job.index] = calls, scope
+            try:
+                with calls, self.deadline():
+                    response = await self._ask(job)
+            except JournalError:
+                raise
+            except LLMError as error:
+                timing = Timing(total=time.perf_counter() - began)
+                result = told(error=error, attempts=calls.requests, timing=timing)
+            else:
+                result = told(response=response, attempts=response.attempts, timing=response.timing)
+            finally:
+                del self._under_way[job.index]
+            if calls.requests or not isinstance(result.error, TimedOut):  # Else another run may begin it.
+                await self.notes.over(job, result)
+            return result
+        return PassedOver(job.index)

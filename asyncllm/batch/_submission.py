@@ -19,7 +19,7 @@ from asyncllm._retry import Retry
 from asyncllm._secrets import bare
 from asyncllm._tallies import Batch
 from asyncllm._types import Response, Timing
-from asyncllm.errors import InvalidTask, LLMError, ProviderError, TimedOut
+from asyncllm.errors import InvalidTask, LLMError, ProviderError, TimedOut, UnexpectedResponse
 from asyncllm.provider import Request
 
 from ._bounds import Bounds
@@ -101,6 +101,8 @@ class Submission(Work):
         self._retry = retry
         self._patience = patience
         self._sent: dict[str, Sent] = {}
+        self._ahead: dict[str, tuple[Response | ProviderError, int]] = {}
+        """What came of tasks that an earlier run has sent, and that have not come again so far."""
 
     async def run(self) -> None:
         """Submit until there are no more tasks, and collect until nothing is under way."""
@@ -126,10 +128,19 @@ class Submission(Work):
                     ) as outcomes,
                 ):
                     async for key, outcome, attempts in outcomes:
-                        await self._ended(self._sent.pop(key), outcome, attempts)
+                        if (sent := self._sent.pop(key, None)) is not None:
+                            await self._ended(sent, outcome, attempts)
+                        else:
+                            await self.notes.settle(key, outcome, attempts)
+                            self._ahead[key] = outcome, attempts
+            missing: LLMError = UnexpectedResponse(
+                "the provider's batches ended without an outcome for this task"
+            )
         except TimedOut as error:
-            for sent in self._sent.values():
-                await self._failed_with(sent.job, error, began=sent.began)
+            missing = error
+        for sent in self._sent.values():
+            # Not noted: where they are still at the provider's, another run collects them.
+            await self._failed_with(sent.job, missing, began=sent.began, is_noted=False)
 
     async def _items(self) -> AsyncGenerator[tuple[str, Request]]:
         """Yield what is to be submitted; what is known already, or cannot be, is over with that."""
@@ -148,8 +159,11 @@ class Submission(Work):
             except LLMError as error:
                 await self._failed_with(job, error, began=began, attempts=0, is_sent=False)
                 continue
-            self._sent[job.key] = Sent(job, call, began)
             self.running += 1
+            if (ahead := self._ahead.pop(job.key, None)) is not None:
+                await self._ended(Sent(job, call, began), *ahead)
+                continue
+            self._sent[job.key] = Sent(job, call, began)
             yield job.key, request
 
     async def _ended(self, sent: Sent, outcome: Response | ProviderError, attempts: int) -> None:
@@ -189,15 +203,25 @@ class Submission(Work):
         )
 
     async def _failed_with(
-        self, job: Job, error: LLMError, *, began: float, attempts: int = 1, is_sent: bool = True
+        self,
+        job: Job,
+        error: LLMError,
+        *,
+        began: float,
+        attempts: int = 1,
+        is_sent: bool = True,
+        is_noted: bool = True,
     ) -> None:
         timing = Timing(total=time.perf_counter() - began)
         result = BatchResult(
             index=job.index, key=job.key, task=job.task, error=error, attempts=attempts, timing=timing
         )
-        await self._told(job, result, is_sent=is_sent)
+        await self._told(job, result, is_sent=is_sent, is_noted=is_noted)
 
-    async def _told(self, job: Job, result: BatchResult, *, is_sent: bool = True) -> None:
-        await self.notes.over(job, result)
+    async def _told(
+        self, job: Job, result: BatchResult, *, is_sent: bool = True, is_noted: bool = True
+    ) -> None:
+        if is_noted:
+            await self.notes.over(job, result)
         self.running -= is_sent
         self.over(result)

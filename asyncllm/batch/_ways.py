@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Unpack, cast
 
@@ -16,9 +16,11 @@ from asyncllm._model import Model
 from asyncllm._policy import Policies
 from asyncllm._prepare import Prepared
 from asyncllm._retry import Retry
+from asyncllm._secrets import bare
+from asyncllm._tallies import about_to_send
 from asyncllm._types import Choice, Prompt, Response
 from asyncllm._vocabulary import Params, checked
-from asyncllm.errors import ConfigurationError
+from asyncllm.errors import ConfigurationError, JournalError
 
 from ._journal import JournalFile, Resume, opened
 from ._notes import JournalNotes, NoNotes, Notes
@@ -31,6 +33,7 @@ class Ways:
     """What an LLM's batches are made of."""
 
     _llm_collector: Collector
+    _llm_model: Model
     _llm_policies: Policies
     _llm_retry: Retry
     limits: Limits | None
@@ -79,7 +82,9 @@ class Ways:
         self,
         file: str | os.PathLike[str] | JournalFile | None,
         resume: bool | Resume,
+        args: Sequence[Any],
         params: Mapping[str, Any],
+        way: Way,
     ) -> AsyncGenerator[Notes]:
         """Open what a batch with these parameters is noted in."""
         if file is None:
@@ -88,15 +93,30 @@ class Ways:
 
         settings = file if isinstance(file, JournalFile) else JournalFile(file)
         told = {**self.parameters, **(params if self._llm_answers_itself else checked(params))}
+        identity = {
+            "model": self.model_name,
+            "server": bare(getattr(self._llm_model.rulebook, "base_url", None)),
+            "class": type(self).__name__,
+            "arguments": [repr(each) for each in args],
+            "parameters": told,
+        }
         async with opened(
             settings.path,
-            identity={"model": self.model_name, "class": type(self).__name__, "parameters": told},
+            identity=identity,
             policy=(Resume() if resume else None) if isinstance(resume, bool) else resume,
             durable=settings.durable,
             prompts=settings.prompts,
             keys=self._llm_keys(),
         ) as journal:
-            yield JournalNotes(journal)
+            at_vendor = {
+                key for each in await journal.remotes() if each.state != "ended" for key in each.keys
+            }
+            if at_vendor and way == "direct":
+                raise JournalError(
+                    f"{len(at_vendor):,} tasks of {str(settings.path)!r} are in batches at the provider's, "
+                    "and would be paid for twice: collect them first, with via='provider'"
+                )
+            yield JournalNotes(journal, at_vendor)
 
     def _llm_ask(self, args: tuple[Any, ...], params: Params) -> Callable[[Job], Any]:
         """Return what asks one task, by the class's own method where it has one."""
@@ -151,6 +171,6 @@ class Ways:
 
 
 async def _answered(arun: Any, args: tuple[Any, ...], params: Mapping[str, Any], job: Job) -> Response:
-    return Response(
-        choices=(Choice(text=await arun(job.task.prompt, *args, **{**params, **job.task.params})),)
-    )
+    await about_to_send()  # Whether it asks, and whom, is its own business.
+    text = await arun(job.task.prompt, *args, **{**params, **job.task.params})
+    return Response(choices=(Choice(text=text),))

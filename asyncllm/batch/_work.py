@@ -95,6 +95,13 @@ class Work(ABC):
 
     async def taken(self) -> Job | None:
         """Return the next task, once there is room for its result; None is that there is none any more."""
+        with anyio.CancelScope(deadline=self.deadline.end) as scope:  # Tasks may be long in coming.
+            return await self._next()
+        if scope.cancelled_caught:
+            self.stop(f"deadline={self._bounds.deadline:g} is reached")
+        return None
+
+    async def _next(self) -> Job | None:
         await self.results.room()
         if self._is_bounded and (reason := self._bounds.reached(self.progress())) is not None:
             self.stop(reason)

@@ -15,6 +15,7 @@ from asyncllm import (
     Choice,
     InvalidParameter,
     InvalidTask,
+    Limits,
     Message,
     RequestRejected,
     Response,
@@ -473,3 +474,43 @@ async def test_several_may_take_from_one_batch():
         for _ in range(3):
             group.start_soon(take, results, taken)
     assert sorted(taken, key=int) == list(map(str, range(50)))
+
+
+@pytest.mark.anyio
+async def test_a_batch_that_is_stopped_sends_nothing_that_waits_for_a_limit():
+    llm, echo = echoing(limits=Limits(max_concurrency=1))
+    async with llm.abatch((f"{number}/20" for number in itertools.count()), max_concurrency=9) as results:
+        await anext(results)
+        sent = len(echo.seen)
+        results.stop()
+        found = await collected(results)
+    assert len(echo.seen) <= sent + 1
+    assert len(found) == len(echo.seen) - 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.anyio
+async def test_the_deadline_holds_while_tasks_are_long_in_coming_or_results_are_not_taken(is_async):
+    llm, _ = echoing()
+
+    async def slow():
+        yield "only"
+        await anyio.sleep_forever()
+
+    tasks = slow() if is_async else endless()
+    async with llm.abatch(tasks, deadline=0.1, max_concurrency=2) as results:
+        if not is_async:
+            await anyio.sleep(0.2)
+        found = await collected(results)
+    assert found[0].text in ("only", "task 0", "task 1")
+    assert "deadline=0.1 is reached" in results.stopped
+
+
+@pytest.mark.anyio
+async def test_a_cost_that_nobody_knows_is_not_taken_for_none():
+    pytest.importorskip("genai_prices")
+    llm, echo = echoing()
+    async with llm.abatch(endless(), max_concurrency=2, max_cost=1) as results:
+        await collected(results)
+    assert "price of" in results.stopped
+    assert len(echo.seen) <= 4

@@ -5,7 +5,20 @@ import sqlite3
 import anyio
 import pytest
 
-from asyncllm import LLM, Choice, JournalError, JournalFile, RequestRejected, Response, Resume, Task, Usage
+from asyncllm import (
+    LLM,
+    BaseLLM,
+    Choice,
+    JournalError,
+    JournalFile,
+    Limits,
+    RequestRejected,
+    Response,
+    Resume,
+    Task,
+    TimedOut,
+    Usage,
+)
 from asyncllm.testing import FakeProvider
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +89,7 @@ async def test_a_run_that_is_left_early_is_taken_up_where_it_ended(tmp_path):
     llm, better = echoing()
     better.is_stuck = False
     found, _ = await run(llm, tasks, journal, ordered=True)
-    assert sent(better) == ["stuck", "stuck too"]
+    assert sorted(sent(better)) == ["stuck", "stuck too"]
     assert [result.text for result in found] == ["A", "STUCK", "C", "STUCK TOO", "E"]
 
 
@@ -180,3 +193,26 @@ async def test_a_seeded_batch_asks_with_the_same_seeds_after_resuming(tmp_path):
     told = {request.messages[-1].text: request.options["seed"] for request in whole.requests}
     parts = {request.messages[-1].text: request.options["seed"] for request in first.requests + rest.requests}
     assert parts == told
+
+
+async def test_a_classs_own_arguments_make_another_batch(tmp_path):
+    class Own(BaseLLM):
+        def run(self, task, language):
+            return f"{task} in {language}"
+
+    journal = tmp_path / "run.db"
+    assert await Own().abatch_run(["cheese"], "French", journal=journal) == ["cheese in French"]
+    with pytest.raises(JournalError, match="German"):
+        await Own().abatch_run(["cheese"], "German", journal=journal)
+
+
+async def test_what_waited_for_a_limit_and_was_never_sent_is_nothing_that_failed(tmp_path):
+    journal = tmp_path / "run.db"
+    llm, echo = echoing(limits=Limits(max_concurrency=1))
+    async with llm.abatch(["stuck", "b", "c"], journal=journal, deadline=0.3, ordered=True) as results:
+        found = [result async for result in results]
+    assert [type(result.error) for result in found] == [TimedOut] * 3
+    assert [result.attempts for result in found] == [1, 0, 0]
+    status = await JournalFile(journal).astatus()
+    assert (status.done, status.failed, status.maybe_billed) == (0, 1, 0)
+    assert sent(echo) == ["stuck"]

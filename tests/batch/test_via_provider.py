@@ -1,9 +1,20 @@
 """The provider's own batches, behind the same call as any other batch."""
 
+import anyio
 import pytest
 from remote_rig import KEY, SOON, VENDORS, until
 
-from asyncllm import LLM, BaseLLM, ConfigurationError, InvalidTask, Task, UnsupportedParameter
+from asyncllm import (
+    LLM,
+    BaseLLM,
+    ConfigurationError,
+    InvalidTask,
+    JournalError,
+    JournalFile,
+    Task,
+    TimedOut,
+    UnsupportedParameter,
+)
 from asyncllm.testing import FakeProvider, ScriptedServer
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +119,50 @@ async def test_a_class_that_answers_by_itself_submits_nothing():
     with pytest.raises(ConfigurationError, match="answers by itself"):
         await run(Own(), ["x"])
     assert await Own().abatch_run(["x"], via="auto") == ["x"]
+
+
+async def test_what_a_deadline_left_at_the_provider_is_collected_by_a_later_run(vendor, tmp_path):
+    scripted, make = vendor
+    journal, tasks = tmp_path / "run.db", ["a", "b", "c"]
+    batches = scripted(looks=NEVER)
+    found, _ = await run(make(), tasks, journal=journal, deadline=0.5)
+    assert {type(result.error) for result in found} == {TimedOut}
+    batches._looks = 0
+    found, results = await run(make(), tasks, journal=journal, ordered=True)
+    assert [result.text for result in found] == ["A", "B", "C"]
+    assert (len(batches.batches), results.progress.running) == (1, 0)
+
+
+async def test_tasks_may_come_again_more_slowly_than_their_answers_or_not_at_all(vendor, tmp_path):
+    scripted, make = vendor
+    journal, tasks = tmp_path / "run.db", ["a", "b", "c"]
+    batches = scripted(looks=3)
+    async with make().abatch(tasks, via="provider", patience=SOON, journal=journal):
+        await until(lambda: any(batch.looks for batch in batches.batches))
+    batches._looks = 0
+
+    async def slowly():
+        for task in tasks[:2]:
+            await anyio.sleep(0.2)
+            yield task
+
+    found, _ = await run(make(), slowly(), journal=journal, ordered=True)
+    assert [result.text for result in found] == ["A", "B"]
+    found, results = await run(make(), tasks, journal=journal, ordered=True)
+    assert [result.text for result in found] == ["A", "B", "C"]
+    assert results.progress.restored == 3, "what came of a task that did not come was noted nevertheless"
+    assert len(batches.batches) == 1
+
+
+async def test_another_task_never_gets_the_answer_of_what_was_submitted(vendor, tmp_path):
+    scripted, make = vendor
+    journal = tmp_path / "run.db"
+    batches = scripted(looks=3)
+    async with make().abatch(["cat", "dog"], via="provider", patience=SOON, journal=journal):
+        await until(lambda: any(batch.looks for batch in batches.batches))
+    assert (await JournalFile(journal).astatus()).maybe_billed == 2
+    with pytest.raises(JournalError, match="not the one"):
+        await run(make(), ["new cat", "new dog"], journal=journal)
+    with pytest.raises(JournalError, match="paid for twice"):
+        await make().abatch_run(["cat", "dog"], journal=journal)
+    assert len(batches.batches) == 1

@@ -15,9 +15,10 @@ from anyio.to_thread import run_sync
 
 from asyncllm._keys import Keys
 from asyncllm._tasks import messages_of
+from asyncllm._types import Response
 from asyncllm.batch._result import BatchResult
 from asyncllm.batch._task import Task
-from asyncllm.errors import JournalError
+from asyncllm.errors import JournalError, LLMError
 
 from . import _remotes
 from ._commits import Commits
@@ -153,6 +154,16 @@ class Journal:
             None if response is None else response_as_text(response, self._keys),
         )
         await self._commits.record(result.key, row)
+
+    async def settle(self, key: str, outcome: Response | LLMError, attempts: int) -> None:
+        """Return once it is on the disk what became of an item that an earlier run has sent."""
+        found: list[tuple[int, str]] = []
+        query = "SELECT idx, fingerprint FROM items WHERE key = ?"
+        await self._commits.act(lambda journal: found.extend(journal.execute(query, (key,))))
+        for index, fingerprint in found:
+            said: dict[str, Any] = {"response" if isinstance(outcome, Response) else "error": outcome}
+            result = BatchResult(index=index, key=key, task=Task(key), attempts=attempts, **said)
+            await self.record(result, fingerprint)
 
     async def plan_remote(self, tag: str, keys: Sequence[str]) -> None:
         """Return once it is on the disk that these items are about to be submitted as a batch."""

@@ -89,4 +89,4 @@ class Remote:
     keys: tuple[str, ...]
     """The keys of its items."""
     done: tuple[str, ...] = ()
-    """Those of them that have an outcome."""
+    """Those of them that are done."""

@@ -36,7 +36,7 @@ def listed(journal: Connection) -> tuple[Remote, ...]:
     rows = journal.execute(
         "SELECT tag, id, state, created, keys, ("
         " SELECT json_group_array(items.key) FROM json_each(remote.keys) AS planned"
-        " JOIN items ON items.key = planned.value WHERE items.state != 'maybe_billed'"
+        " JOIN items ON items.key = planned.value WHERE items.state = 'done'"
         ") FROM remote ORDER BY rowid"
     )
     return tuple(
