@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from ._batch import map_bounded
+from ._bounded import map_bounded
 from ._deadline import Deadline
 from ._limits import Claim, Ticket, gate_of
 from ._prepare import Prepared

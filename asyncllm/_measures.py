@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Unpack
 
-from ._batch import CONCURRENCY, map_bounded
+from ._bounded import CONCURRENCY, map_bounded
 from ._collector import Collector
 from ._later import later
 from ._metrics import Metrics

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from asyncllm._batch import map_bounded
+from asyncllm._bounded import map_bounded
 from asyncllm._log import warn
 from asyncllm.errors import ContextLengthExceeded, UnexpectedResponse
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Unpack, cast
 
-from asyncllm._batch import CONCURRENCY
+from asyncllm._bounded import CONCURRENCY
 from asyncllm._kinds import String, Whole
 from asyncllm._model import Model
 from asyncllm._sync import synchronous

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack, cast, overload
 
 import anyio
 
-from asyncllm._batch import CONCURRENCY
+from asyncllm._bounded import CONCURRENCY
 from asyncllm._collector import Collector
 from asyncllm._sync import synchronous, synchronous_hold
 from asyncllm._tallies import Answers, Batch

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from asyncllm._batch import CONCURRENCY
+from asyncllm._bounded import CONCURRENCY
 from asyncllm._kinds import Whole
 from asyncllm._llm import LLM
 from asyncllm._registry import find

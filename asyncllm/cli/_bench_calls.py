@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, Unpack
 
-from asyncllm._batch import map_bounded
+from asyncllm._bounded import map_bounded
 from asyncllm._llm import LLM
 from asyncllm._types import Prompt
 from asyncllm.provider import Params

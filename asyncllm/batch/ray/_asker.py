@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
-from asyncllm._batch import CONCURRENCY
+from asyncllm._bounded import CONCURRENCY
 from asyncllm._vocabulary import Params, checked
 from asyncllm.batch._method import Batches
 from asyncllm.batch._result import BatchResult
