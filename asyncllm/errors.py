@@ -141,7 +141,7 @@ class RequestRejected(ProviderError):
 
 
 class ContextLengthExceeded(RequestRejected):
-    """Prompt and answer do not fit into the model's context."""
+    """Prompt and answer do not fit into the model's context, or into what the account may use in a minute."""
 
 
 class ModelNotFound(RequestRejected):

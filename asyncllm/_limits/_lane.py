@@ -14,6 +14,7 @@ from asyncllm.provider import Allowance
 
 from ._allowances import Allowances
 from ._pace import Pace
+from ._refusals import Refusals
 from ._window import Window
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Lane:
         self._answered_at = -math.inf
         self.window = Window()
         self.pace = Pace()
+        self._refusals = Refusals()
         self.allowances = Allowances()
         self._output = USUAL
         self._taken: Counter[str] = Counter()
@@ -62,7 +64,7 @@ class Lane:
         return len(self.under_way) > 1 or now - self._answered_at < LATELY
 
     def queue(self, ticket: Ticket) -> None:
-        """Let *ticket* wait: behind those that came before it, also where it has been asked already."""
+        """Let *ticket* wait: behind those that came before it, also where it has been asked once already."""
         insort(self.waiting, ticket, key=lambda each: each.number)
 
     def expected(self, most: int | None) -> float:
@@ -108,10 +110,12 @@ class Lane:
         if ticket.counts_tokens:
             self._taken.subtract(ticket.costs)
         if error is None:
+            self._refusals.passed(sent_at)
             self.pace.passed(sent_at)
             self.window.answered(running)
         elif isinstance(error, RateLimited):
-            if (error.retry_after or 0.0) <= ticket.patience:
+            ticket.is_own_fault = self._refusals.is_own(ticket.refused, sent_at)
+            if not ticket.is_own_fault and (error.retry_after or 0.0) <= ticket.patience:
                 self.pace.refused(sent_at, error.retry_after, now, self.under_way.values())
         elif isinstance(error, ProviderError) and error.status in OVERLOADED:
             self.window.overloaded(sent_at, running, now)

@@ -15,6 +15,7 @@ from asyncllm.errors import RateLimited
 from asyncllm.provider import Request, estimated
 
 from ._lane import Lane
+from ._refusals import Refused
 
 if TYPE_CHECKING:
     from ._gate import Gate
@@ -25,7 +26,7 @@ UNCOUNTED: Mapping[str, float] = {"requests": 1.0, "tokens": 0.0, "input_tokens"
 
 class Ticket:
     """
-    A request's place in line, which it keeps when it is asked again.
+    A request's place in line, which it keeps when it is asked again for the first time.
 
     It is also what a :class:`~asyncllm.Retry` asks: whether an attempt counts, and
     whether there may be another.
@@ -56,11 +57,13 @@ class Ticket:
         "free",
         "is_first",
         "is_in",
+        "is_own_fault",
         "lane",
         "looks_at",
         "number",
         "patience",
         "queued",
+        "refused",
     )
 
     def __init__(
@@ -88,6 +91,9 @@ class Ticket:
         """The seconds that it waited so far; None where nothing limits it."""
         self.free = 0
         """How many of its attempts do not count."""
+        self.refused = Refused()
+        self.is_own_fault = False
+        """Whether it was refused for itself: others get through, and it does not hold them up."""
         self._is_free = False
         self._is_held_up = False
         self._gate = gate
@@ -124,9 +130,12 @@ class Ticket:
     def leave(self, error: BaseException | None = None, usage: Usage | None = None) -> None:
         """Tell what came of the request: what it failed with, or what its answer took."""
         refused = self.lane.adaptive and isinstance(error, RateLimited)
-        self._is_free = refused and self.lane.gets_through(self._gate.clock())
-        self.free += self._is_free
+        gets_through = refused and self.lane.gets_through(self._gate.clock())
         self._gate.leave(self, error, usage)
+        self._is_free = gets_through and not self.is_own_fault
+        self.free += self._is_free
+        if self.refused.times > 1:
+            self.number = self._gate.number()  # Were it first after each pause, it could end none.
 
     def permits(self) -> bool:
         """Say whether it may be asked again, as far as that depends on how many others were."""
@@ -134,7 +143,7 @@ class Ticket:
 
     def waits(self, error: BaseException | None) -> float | None:
         """Return the seconds that the line will hold it up after *error*; None where it does not."""
-        self._is_held_up = self.lane.adaptive and isinstance(error, RateLimited)
+        self._is_held_up = self.lane.adaptive and isinstance(error, RateLimited) and not self.is_own_fault
         return max(self.lane.pace.resumes - self._gate.clock(), 0.0) if self._is_held_up else None
 
     async def sleep(self, seconds: float) -> None:

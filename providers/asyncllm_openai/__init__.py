@@ -41,6 +41,7 @@ from ._responses_rules import RESPONSES
 from ._rows import OnlyInResponses
 from ._tables import TABLES
 from ._vllm import BEAMS
+from ._wire import TOO_LARGE
 
 __all__ = ["OpenAIProvider"]
 
@@ -213,6 +214,17 @@ class OpenAIProvider(http.HTTPProvider):
                 return estimated(request)
             raise
         return Count(tokens=counter.tokens(answer), exact=True)
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
+        try:
+            return await super().post(path, body, headers)
+        except openai.RateLimitError as exc:
+            # One that is more than a whole minute's limit has the code of those that came too soon.
+            if TOO_LARGE in str(exc):
+                raise ContextLengthExceeded(
+                    str(exc), status=exc.status_code, code=exc.code, request_id=exc.request_id
+                ) from exc
+            raise
 
     async def upload(
         self, path: str, body: bytes | AsyncIterable[bytes], headers: Mapping[str, str]

@@ -6,8 +6,11 @@ from typing import Any
 
 import msgspec
 
-from asyncllm.errors import ErrorTable, ProviderError, Unavailable, failure
+from asyncllm.errors import ContextLengthExceeded, ErrorTable, ProviderError, Unavailable, failure
 from asyncllm.provider import TokenLogprob, Usage
+
+TOO_LARGE = "Request too large"
+"""What only OpenAI's words tell from requests that came too soon: no wait makes room for it."""
 
 
 class WireError(msgspec.Struct):
@@ -72,6 +75,8 @@ def failed(
 ) -> ProviderError:
     """Return the error that a server's words stand for; *unknown* where they are in no table."""
     codes = [code for code in (sent.code, sent.type) if isinstance(code, str)]
+    if sent.message and TOO_LARGE in sent.message:
+        return ContextLengthExceeded(sent.message, code=next(iter(codes), None), request_id=request_id)
     return failure(
         sent.message or "the answer is an error",
         table=errors,

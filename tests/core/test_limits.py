@@ -4,13 +4,13 @@ import copy
 import pickle
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 
 import anyio
 import pytest
 
 from asyncllm import LLM, InvalidParameter, Limits, RateLimited, Retry, TimedOut, Unavailable
-from asyncllm._limits import gate_of
+from asyncllm._limits import _pace, gate_of
 from asyncllm.provider import Allowance
 from asyncllm.testing import FakeProvider, ScriptedServer, openai_answer, openai_error, openai_stream
 
@@ -267,7 +267,8 @@ async def test_another_model_is_not_held_up():
         group.cancel_scope.cancel()
 
 
-async def test_a_refused_request_uses_up_no_attempt_where_others_got_through():
+async def test_a_refused_request_uses_up_no_attempt_where_others_got_through(monkeypatch):
+    monkeypatch.setattr(_pace, "LEAST", 1e4)  # Nothing waits.
     refusals = [RateLimited("slow down", retry_after=0)] * 6
 
     def reply(request):
@@ -283,6 +284,33 @@ async def test_a_refused_request_uses_up_no_attempt_where_others_got_through():
     with pytest.raises(RateLimited):  # Who wants no retry gets none.
         refusals.append(RateLimited("slow down", retry_after=0))
         await LLM("m", provider=lambda: fake, retry=Retry(attempts=1)).arun("refused")
+
+
+@pytest.mark.parametrize("always", [1, 3])
+async def test_a_request_that_is_always_refused_fails_and_holds_up_nobody(monkeypatch, always):
+    monkeypatch.setattr(_pace, "LEAST", 1e4)
+    sent = Counter()
+
+    class Distant(FakeProvider):
+        async def complete(self, request):
+            await anyio.sleep(0.005)  # Refusals take as long as answers.
+            return await super().complete(request)
+
+    def reply(request):
+        text = request.messages[-1].text
+        sent[text] += 1
+        if text.startswith("huge") and sent[text] <= 20:
+            raise RateLimited("Request too large", retry_after=0)
+        return "ok"
+
+    fake = Distant(reply=reply)
+    llm = LLM("m", provider=lambda: fake, retry=Retry(wait_initial=0))
+    tasks = [f"huge {n}" if n < always else str(n) for n in range(100)]
+    answers = await llm.abatch_run(tasks, max_concurrency=16, return_errors=True)
+
+    assert [type(each) for each in answers[:always]] == [RateLimited] * always
+    assert list(answers[always:]) == ["ok"] * (100 - always)
+    assert max(sent.values()) <= 8
 
 
 async def test_where_nothing_gets_through_attempts_are_used_up():

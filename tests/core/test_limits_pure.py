@@ -14,6 +14,7 @@ from asyncllm._limits._allowances import STALE, Allowances
 from asyncllm._limits._bucket import Bucket, per_minute
 from asyncllm._limits._budget import RESERVE, Budget
 from asyncllm._limits._pace import LONGEST, Pace
+from asyncllm._limits._refusals import Refusals, Refused
 from asyncllm._limits._settings import strictest
 from asyncllm._limits._window import START, Window
 from asyncllm.provider import Allowance
@@ -283,3 +284,30 @@ def test_what_was_sent_long_ago_lets_nothing_be_tried_again():
         budget.earn(0.2, 0)
 
     assert sum(budget.spend(3600) for _ in range(100)) == RESERVE
+
+
+def test_who_is_refused_again_while_all_later_ones_pass_has_itself_to_blame():
+    refusals, huge = Refusals(), Refused()
+    assert not refusals.is_own(huge, sent_at=1)
+    refusals.passed(sent_at=2)
+    assert refusals.is_own(huge, sent_at=3)
+
+
+def test_a_refusal_is_the_servers_pace_where_nothing_later_passed_or_others_are_refused_too():
+    refusals, first, second = Refusals(), Refused(), Refused()
+    refusals.passed(sent_at=0.5)
+    assert not any(refusals.is_own(first, sent_at=at) for at in (1, 2, 3))
+
+    refusals.passed(sent_at=3.5)
+    assert not refusals.is_own(second, sent_at=4)
+    assert not refusals.is_own(first, sent_at=5)
+
+
+def test_who_is_overtaken_often_has_itself_to_blame_also_where_others_are_refused():
+    refusals, huge, verdicts = Refusals(), Refused(), []
+    for at in range(0, 40, 10):
+        verdicts.append(refusals.is_own(huge, sent_at=at))
+        refusals.passed(sent_at=at + 1)
+        assert not refusals.is_own(Refused(), sent_at=at + 2)
+
+    assert verdicts == [False, False, False, True]

@@ -40,6 +40,8 @@ STREAMS = {"openai": openai_stream, "anthropic": anthropic_stream}
 ONCE = Retry(attempts=1)
 AT_ONCE = Retry(attempts=3, wait_initial=0)
 
+TOO_LARGE = "Request too large for gpt-4.1 on tokens per min (TPM): Limit 30000, Requested 40000."
+
 STATUSES = {
     400: RequestRejected,
     401: AuthenticationFailed,
@@ -251,6 +253,22 @@ async def test_an_error_within_a_stream_is_raised(server, settings_for, model, r
     error = await failing(llm, stream=True)
 
     assert type(error) is kind
+
+
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
+async def test_a_request_that_is_larger_than_a_minutes_limit_of_openais_is_not_tried_again(
+    settings_for, server, status, stream
+):
+    server.reply(openai_error(status, "rate_limit_exceeded", TOO_LARGE, "tokens"))
+    llm = LLM(MODELS["openai"], retry=AT_ONCE, **settings_for("openai", server))
+
+    error = await failing(llm, stream=stream)
+
+    assert type(error) is ContextLengthExceeded
+    assert "Limit 30000, Requested 40000" in str(error)
+    assert error.code == "rate_limit_exceeded"
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["complete", "stream"])
