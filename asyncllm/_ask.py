@@ -17,7 +17,7 @@ from ._prepare import Prepared
 from ._retry import Retry
 from ._several import together
 from ._stream import Stream
-from ._tallies import about_to_send
+from ._tallies import about_to_send, in_line
 from ._types import Count, Response, Timing
 from .errors import IncompleteResponse, translated
 from .provider import Provider, Request
@@ -112,7 +112,8 @@ async def ask(provider: Provider, call: Prepared, request: Request, ticket: Tick
                 pass
         return stream.response
 
-    await ticket.enter()
+    with in_line():
+        await ticket.enter()
     try:
         await about_to_send()
         with _guard(provider)():
@@ -134,7 +135,8 @@ async def begin(
 ) -> Stream:
     """Open a stream and wait for its first piece; only then does *stack* hold it open."""
     guard = _guard(provider)
-    await ticket.enter()
+    with in_line():
+        await ticket.enter()
     try:
         await about_to_send()
         with guard():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
@@ -59,6 +59,8 @@ class Batch:
         self.owner = owner
         self.limit = limit
         self.limiter = anyio.CapacityLimiter(limit)
+        self.waiting = 0
+        """How many requests wait until the limits let them through."""
         self._counts: Counter[Kind] = Counter()
         self._of = 0
 
@@ -139,6 +141,21 @@ async def about_to_send() -> None:
     """Note that a request is about to be sent, where it is part of a batch."""
     if (calls := _CALLS.get()) is not None:
         await calls.sends()
+
+
+@contextmanager
+def in_line() -> Generator[None]:
+    """Count who waits here until the limits let a request through, where it is part of a batch."""
+    calls = _CALLS.get()
+    if calls is None:
+        yield
+        return
+
+    calls.batch.waiting += 1
+    try:
+        yield
+    finally:
+        calls.batch.waiting -= 1
 
 
 def _of(owner: object) -> Calls | None:

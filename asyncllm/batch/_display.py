@@ -114,6 +114,8 @@ def _parts(progress: Progress) -> Iterator[str]:
         yield f"{progress.failed:,} failed"
     if progress.running:
         yield f"{progress.running:,} in flight"
+    if progress.waiting:
+        yield f"{progress.waiting:,} waiting for the limits"
     yield f"{progress.per_second:,.1f} requests/s"
     if progress.metrics.usage.output_tokens:
         yield f"{progress.tokens_per_second:,.0f} tokens/s"

@@ -19,6 +19,8 @@ class Progress:
     """How many of the two a journal had already."""
     running: int = 0
     """How many are under way."""
+    waiting: int = 0
+    """How many requests of those wait until the limits let them through."""
     total: int | None = None
     """How many tasks there are, where that is known."""
     seconds: float = 0.0

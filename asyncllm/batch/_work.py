@@ -88,6 +88,7 @@ class Work(ABC):
             failed=self._failed,
             restored=self._restored,
             running=self.running,
+            waiting=self.batch.waiting,
             total=self.source.total,
             seconds=time.perf_counter() - self._began,
             metrics=self.spent.snapshot(),

@@ -12,8 +12,9 @@ from asyncllm.batch import ResultFile
 from asyncllm.batch._files._formats import FORMATS, STANDARD
 from asyncllm.errors import InvalidParameter
 
+from ._batch_paths import check_apart
 from ._batch_run import Plan, asked, tell
-from ._batch_settings import call_settings, llm_settings
+from ._batch_settings import call_settings, llm_settings, patience
 from ._model_options import Debug, Like, Model, Policy, Setting, Strict, chosen
 from ._options import with_parameters
 from ._outcomes import explained, keys_in
@@ -64,6 +65,10 @@ def batch(
     via: Annotated[
         str | None, typer.Option(help="Ask by single calls, by the provider's own batches, or auto.")
     ] = None,
+    poll: Annotated[
+        float | None,
+        typer.Option("--poll", metavar="SECONDS", help="Look this often at the provider's batches.", min=0.1),
+    ] = None,
     deadline: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Give the whole batch this long.")
     ] = None,
@@ -99,6 +104,7 @@ def batch(
     with explained(debug=debug, keys=keys_in(setting)):
         if resume and journal is None:
             raise InvalidParameter("--resume goes on from a journal: name it with --journal")
+        check_apart(tasks=tasks, output=output, journal=journal)
         llm = chosen(
             model,
             strict=strict,
@@ -123,6 +129,7 @@ def batch(
                 journal=journal,
                 resume=resume if journal is not None else None,
                 via=via,
+                patience=patience(poll),
                 # Results and a moving line would run into each other.
                 progress=not quiet and not (output == STANDARD and sys.stdout.isatty()),
             ),

@@ -37,8 +37,8 @@ class Outcome:
 
 OUTCOMES = (
     Outcome(0, _any(), "done"),
-    Outcome(2, _any(ConfigurationError, CheckpointError, JournalError),
-            "usage or configuration: nothing was sent"),
+    Outcome(2, _any(ConfigurationError, CheckpointError), "usage or configuration: nothing was sent"),
+    Outcome(2, _any(JournalError), "a journal that cannot be used or written: what is in it stays"),
     Outcome(4, _for_now, "the provider failed for now: worth trying again later"),
     Outcome(3, _any(ProviderError), "the provider refused, or failed for good"),
     Outcome(130, _any(KeyboardInterrupt), "stopped by Ctrl-C"),

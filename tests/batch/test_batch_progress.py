@@ -8,7 +8,16 @@ import anyio
 import pytest
 from rich.console import Console
 
-from asyncllm import LLM, ConfigurationError, InvalidParameter, Metrics, Progress, RequestRejected, Usage
+from asyncllm import (
+    LLM,
+    ConfigurationError,
+    InvalidParameter,
+    Limits,
+    Metrics,
+    Progress,
+    RequestRejected,
+    Usage,
+)
 from asyncllm.batch import _display, _report
 from asyncllm.testing import FakeProvider
 
@@ -129,6 +138,17 @@ def test_tokens_and_what_a_journal_had_are_told():
 
     told = _display.told(Progress(done=1500, restored=500, seconds=10.0, metrics=metrics))
     assert told == "1,500 done · 500 from the journal · 100.0 requests/s · 50 tokens/s · 10 s"
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_the_limits_is_told():
+    llm = LLM("m", provider=FakeProvider, limits=Limits(requests_per_minute=1))
+    async with llm.abatch(["a", "b", "c"]) as results:
+        await anext(results)
+        await anyio.wait_all_tasks_blocked()
+        progress = results.progress
+    assert (progress.running, progress.waiting, results.progress.waiting) == (2, 2, 0)
+    assert "1 of 3 done · 2 in flight · 2 waiting for the limits · " in _display.told(progress)
 
 
 @pytest.mark.anyio

@@ -134,6 +134,60 @@ async def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet"])
+@pytest.mark.parametrize("given", [{"force": True}, {"resume": True}, {}])
+async def test_nothing_changes_where_no_results_come(tmp_path, name, given):
+    path = tmp_path / name
+    if given:
+        await write(path, answered(0), failed(1))
+    before = path.read_bytes() if given else None
+
+    await write(path, **given)
+    with pytest.raises(RuntimeError, match="in the block"):
+        async with ResultFile(path, **given):
+            raise RuntimeError("in the block")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == ([before] if given else [])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet"])
+@pytest.mark.parametrize("given", [{"force": True}, {"resume": True}])
+async def test_what_was_written_before_an_error_takes_the_place_of_the_rest(tmp_path, name, given):
+    path = tmp_path / name
+    await write(path, failed(0))
+
+    with pytest.raises(RuntimeError, match="in the block"):
+        async with ResultFile(path, **given) as file:
+            await file.write([answered(3)])
+            raise RuntimeError("in the block")
+    assert [row["key"] for row in read(path)] == ["k3"]
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet"])
+async def test_who_goes_on_after_being_killed_has_none_of_the_results_that_were_to_go(tmp_path, name):
+    path = tmp_path / name
+    await write(path, answered(0, "old"), answered(1, "old"))
+    (tmp_path / f"{name}.new").touch()  # All that is left of who began anew.
+
+    await write(path, resume=True)
+    assert [row["text"] for row in read(path)] == ["old", "old"]
+    await write(path, answered(0, "new"), resume=True)
+    await write(path, answered(1, "new"), resume=True)
+    assert [row["text"] for row in read(path)] == ["new", "new"]
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.anyio
+async def test_a_folder_is_not_written_over(tmp_path):
+    (path := tmp_path / "r.jsonl").mkdir()
+
+    with pytest.raises(ConfigurationError, match="it is a folder"):
+        await write(path, answered(0), force=True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.parquet"])
 async def test_who_goes_on_has_each_result_exactly_once(tmp_path, name):
     path = tmp_path / name
     await write(path, answered(0), failed(1), answered(4))

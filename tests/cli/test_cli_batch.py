@@ -185,7 +185,7 @@ def gated(plugins, tmp_path, start):
     options = ["-m", "gated:m", "--setting", f"folder={tmp_path}", "--max-concurrency", "2"]
     process = start("batch", str(tasks), "-o", str(results), *options)
     patience = time.monotonic() + 60
-    while not (tmp_path / "began-task-1").exists() or not results.read_text():
+    while not (tmp_path / "began-task-1").exists() or not results.exists():
         assert time.monotonic() < patience
         time.sleep(0.01)
     return process, tmp_path

@@ -16,7 +16,7 @@ class Output(ABC):
     """Where rows go; those that are written are safe from whatever happens to this process."""
 
     whole: ClassVar[bool] = False
-    """Whether a file is there only when it is whole: then nothing can be added to it."""
+    """Whether a file can be read only when it is whole: then nothing can be added to it."""
 
     @abstractmethod
     def __init__(self, path: Path) -> None: ...
@@ -43,3 +43,8 @@ class Output(ABC):
 def unfinished(path: Path) -> Path:
     """Return the name of a file that will take the place of *path*."""
     return path.with_name(path.name + ".part")
+
+
+def begun_anew(path: Path) -> Path:
+    """Return the name of the same where what is at *path* is not wanted any more, whatever happens."""
+    return path.with_name(path.name + ".new")

@@ -11,22 +11,21 @@ from typing import Any
 from asyncllm.batch._result import BatchResult
 
 from . import _parquet
-from ._output import Output, unfinished
+from ._output import Output
 from ._record import COLUMNS, Record, flat
 
 
 class ParquetOutput(Output):
-    """Rows in groups, under a name of its own until the last: before its end, such a file cannot be read."""
+    """Rows in groups; before its end, such a file cannot be read."""
 
     whole = True
 
     def __init__(self, path: Path) -> None:
         arrow: Any = _parquet.parquet() and importlib.import_module("pyarrow")
         kinds = {int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
-        self._path, self._part = path, unfinished(path)
         self._schema = arrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
         self._table = arrow.Table.from_pylist
-        self._writer = _parquet.parquet().ParquetWriter(self._part, self._schema)
+        self._writer = _parquet.parquet().ParquetWriter(path, self._schema)
         self._rows: list[Record] = []
 
     @staticmethod
@@ -45,7 +44,6 @@ class ParquetOutput(Output):
     def close(self) -> None:
         self._flush()
         self._writer.close()
-        self._part.replace(self._path)
 
     def _flush(self) -> None:
         if self._rows:
