@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from asyncllm.errors import ConfigurationError
+
 from ._context import Size
 from ._settings import Settings
 
@@ -21,6 +23,12 @@ MOST_SEQUENCES = 256
 KEPT = 3
 """For each call that runs, so many more may be kept; what cannot be cut takes memory for each of them."""
 KEPT_WHOLE = 1
+
+MICROBATCH = 512
+"""Tokens that llama.cpp computes at once, at most."""
+_NUMBER = 4
+"""Bytes: what is computed has single precision."""
+_GIB = 2**30
 
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 _USED = Path("/sys/fs/cgroup/memory.current")
@@ -43,7 +51,8 @@ def size(settings: Settings, *, trained: int, bytes_per_cell: int, whole: bool) 
     running = settings.max_sequences
     kept = running * (KEPT_WHOLE if whole else KEPT)
     sequences = min(MOST_SEQUENCES, running + kept)
-    total = settings.total_context or _total(longest, running, bytes_per_cell)
+    masks = _masks(settings.batch_size, sequences)
+    total = settings.total_context or _total(longest, running, bytes_per_cell + masks)
     return Size(
         longest=longest,
         cells=max(longest, total, sequences),
@@ -51,6 +60,31 @@ def size(settings: Settings, *, trained: int, bytes_per_cell: int, whole: bool) 
         running=running,
         batch=settings.batch_size,
     )
+
+
+def expect_room(size: Size, *, bytes_per_cell: int) -> None:
+    """
+    Raise where a context cannot be in the memory that is free: llama.cpp works at it for minutes.
+
+    Args:
+        size: How large it is.
+
+        bytes_per_cell: How much memory a token takes at least.
+
+    Raises:
+        ConfigurationError: The message says how much it takes, and how much is free.
+    """
+    needed, free = size.cells * (bytes_per_cell + _masks(size.batch, size.sequences)), available()
+    if needed > free:
+        raise ConfigurationError(
+            f"a context of {size.cells} tokens takes {needed / _GIB:.1f} GiB of memory, "
+            f"and {free / _GIB:.1f} are free; ask for less with context_size=… or total_context=…"
+        )
+
+
+def _masks(batch: int, sequences: int) -> int:
+    """Return how many bytes a cell takes of a step's mask: which of its tokens see what is in it."""
+    return min(max(batch, sequences), MICROBATCH) * _NUMBER
 
 
 def _total(longest: int, running: int, bytes_per_cell: int) -> int:

@@ -95,7 +95,7 @@ class Context:
         self.steps += 1
         if code == 0:
             self.tokens += self.batch.count
-        elif self._brake.is_pulled:
+        elif self._brake.is_pulled and code > 0:  # What is below is fatal, also to who leaves.
             complaints()  # Those over what was broken off.
             raise Interrupted
         elif code == _NO_ROOM:

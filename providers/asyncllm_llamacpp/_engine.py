@@ -21,9 +21,10 @@ from ._settings import Settings
 
 class Engine:
     """
-    Loads a model, answers calls, many at a time, and frees it, all in one thread of its own.
+    Opens a model, answers calls, many at a time, and closes it, all in one thread of its own.
 
-    No other thread touches the model, and no caller ever makes this one wait.
+    Other engines may read the same weights; no other thread touches what this one makes of them, and no
+    caller ever makes it wait.
     Every method here may be called from any thread, and none blocks but :meth:`join`;
     :meth:`stop` takes no lock, since a finalizer may call it at any point.
     """
@@ -91,7 +92,8 @@ class Engine:
 
     def submit(self, job: Job) -> None:
         """Queue *job*; it is answered, or failed where the model cannot be loaded or is closed."""
-        if not job.only_count and (waiting := self.figures().waiting) > self._settings.max_waiting:
+        is_limited = not job.only_count and job.may_be_refused
+        if is_limited and (waiting := self._waiting_in_vain()) >= self._settings.max_waiting:
             job.drop(
                 RateLimited(
                     f"{waiting} calls wait for {self._path.name}, and it takes no more (max_waiting=…)"
@@ -118,6 +120,13 @@ class Engine:
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _waiting_in_vain(self) -> int:
+        """Return how many calls wait that no free sequence is there for."""
+        # In the order in which calls move on, backwards: none is seen twice.
+        taken = 0 if (schedule := self._schedule) is None else schedule.taken
+        free = max(0, self._settings.max_sequences - taken)
+        return self.figures().waiting - free
 
     def _live(self) -> None:
         try:

@@ -26,6 +26,9 @@ class Job(AsyncIterator[Delta]):
         only_count: Answer with the usage of the prompt, and nothing else.
     """
 
+    may_be_refused: bool = True
+    """Whether it is turned away where too many wait; one that only counts never is."""
+
     def __init__(self, request: Request, *, only_count: bool = False) -> None:
         self.request = request
         self.only_count = only_count

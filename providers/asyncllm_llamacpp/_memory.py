@@ -130,6 +130,9 @@ class Memory:
         """Keep what was read of *strand*, whose call has ended."""
         if strand.sequence is None:
             return
+        if not strand.read:
+            self.free(strand)
+            return
 
         strand.keep_read()
         self.cells.keep(strand.cells)
@@ -137,9 +140,8 @@ class Memory:
             if other.read <= strand.read and common(strand, other) == other.read:
                 self._drop(other)
         self._kept.append(strand)
-        held = sum(each.read for each in self._kept)
-        while held > self.cells.count // SHARE_KEPT and len(self._kept) > 1:
-            held -= self._kept[0].read
+        # A cell that several keep, as that of a common beginning, counts once.
+        while self.cells.used - self.cells.needed > self.cells.count // SHARE_KEPT and len(self._kept) > 1:
             self._drop(self._kept[0])
 
     def free(self, strand: Strand) -> None:

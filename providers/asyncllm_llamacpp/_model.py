@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from asyncllm.provider import log
+
 from . import _gguf
-from ._capacity import size
+from ._capacity import expect_room, size
 from ._context import Context, context
 from ._fingerprint import fingerprint
 from ._fit import weights_of_layers
@@ -16,12 +18,13 @@ from ._gguf import Tensor
 from ._native import overheard
 from ._offload import Offload, first, offloads, tell
 from ._placement import Placement, placement
+from ._pool import pool
 from ._prompt import Template
 from ._reasoning import Reasoning, reasoning
 from ._settings import Settings
 from ._templates import templates
 from ._vocabulary import Vocabulary
-from ._weights import copies_whole, heads, layers, trained_context, weights
+from ._weights import copies_whole, heads, keeps_all, layers, trained_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Model:
 @contextmanager
 def loaded(path: Path, settings: Settings, *, keep_going: Callable[[], bool]) -> Generator[Model]:
     """
-    Load the model in *path*, and free it in the end, in one and the same thread.
+    Open the model in *path*, and close it in the end; its weights are loaded unless another one has them.
 
     Raises:
         InvalidModelFile: The file is missing, damaged, or not a language model.
@@ -68,17 +71,26 @@ def _opened(
     keep_going: Callable[[], bool],
 ) -> Generator[Model]:
     with ExitStack() as stack:
-        with overheard() as lines:
-            handle = stack.enter_context(
-                weights(path, fill=lambda params: offload.fill(params, settings), keep_going=keep_going)
+        found = stack.enter_context(
+            pool.weights(
+                path,
+                offload.where(settings),
+                fill=lambda params: offload.fill(params, settings),
+                keep_going=keep_going,
             )
-            whole, vocabulary = copies_whole(handle), Vocabulary(handle)
-            settings.attention.expect(heads(handle))
-            cell = layers(handle) * settings.attention.size(heads(handle))
+        )
+        handle, trained = found.handle, trained_context(found.handle)
+        whole, vocabulary = copies_whole(handle), Vocabulary(handle)
+        settings.attention.expect(heads(handle))
+        cell = layers(handle) * settings.attention.size(heads(handle))
+        wanted = size(settings, trained=trained, bytes_per_cell=cell, whole=whole)
+        if not offload.layers:  # What GPUs hold of the context is not taken of this memory.
+            expect_room(wanted, bytes_per_cell=cell if keeps_all(handle) else 0)
+        with overheard() as lines:
             opened = stack.enter_context(
                 context(
                     handle,
-                    size=size(settings, trained=trained_context(handle), bytes_per_cell=cell, whole=whole),
+                    size=wanted,
                     threads=settings.threads,
                     attention=settings.attention,
                     whole=whole,
@@ -95,5 +107,13 @@ def _opened(
             specials=vocabulary.specials,
             tags=thinks.tags,
         )
-        placed = placement(lines, layers=len(weights_of_layers(tensors)), attention=settings.attention)
+        placed = placement(
+            [*found.told, *lines], layers=len(weights_of_layers(tensors)), attention=settings.attention
+        )
+        if 0 < trained < wanted.longest:
+            log(
+                "warning",
+                "context_beyond_training",
+                {"file": path.name, "context_size": wanted.longest, "trained": trained},
+            )
         yield Model(vocabulary, template, thinks, opened, fingerprint(path), placed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from asyncllm.errors import ConfigurationError
 from asyncllm.provider import log
 
-from ._capacity import size
+from ._capacity import MICROBATCH, size
 from ._devices import choose, named
 from ._fit import Demand, Step, demand, fewer, fitting, weights_of_layers
 from ._gguf import Tensor
@@ -24,8 +24,6 @@ T = TypeVar("T")
 ALL = -1
 _UNTOLD = 2**62
 """Bytes of a GPU that does not tell of its memory: whether it will do shows when it is tried."""
-_MICROBATCH = 512
-"""Tokens that llama.cpp computes at once, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +34,10 @@ class Offload:
     """How many layers go to GPUs, or :data:`ALL`."""
     split: tuple[int, ...] | None = None
     """How many go to each, where that was worked out."""
+
+    def where(self, settings: Settings) -> Hashable:
+        """Return what tells this from whatever puts the weights elsewhere."""
+        return self, settings.gpus, settings.sharing
 
     def fill(self, params: Any, settings: Settings) -> object:
         """Write it into llama.cpp's *params*; return what must live until the model is loaded."""
@@ -135,7 +137,7 @@ def _demand(
         )
         computed = Step(
             **shape(model),
-            tokens=min(room.batch, _MICROBATCH),
+            tokens=min(room.batch, MICROBATCH),
             cells=room.cells,
             is_flash=settings.attention.flash != "off",
         )

@@ -60,7 +60,7 @@ class LlamaCppProvider(Provider):
             could need, but at most 8192 or twice the *context_size*, and a quarter
             of the free memory. Where it runs out, calls give way and go on later.
 
-        max_waiting: How many calls may wait; one more is refused as rate-limited.
+        max_waiting: How many calls may wait while no sequence is free; one more is refused as rate-limited.
 
         split_mode:
             How several GPUs share the model: ``"layer"`` gives whole layers to one or

@@ -55,6 +55,11 @@ class Schedule:
             decoding=self.context.seconds,
         )
 
+    @property
+    def taken(self) -> int:
+        """How many sequences the calls that are being answered have; any thread may ask."""
+        return sum(call.width for call in tuple(self._running))
+
     def add(self, job: Job) -> None:
         """Take *job* in; what it gives back to the memory is there at once."""
         if isinstance(job, TakingUp):

@@ -30,7 +30,7 @@ LAYERS = ("auto", "all")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a model is opened. Two that are equal share one model in memory."""
+    """How a model is opened. Two that are equal share one engine; others may still share the weights."""
 
     context_size: int | None = None
     """How many tokens prompt and answer may take; None is what the model was trained with, or 8192 of it."""

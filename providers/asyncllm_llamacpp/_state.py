@@ -33,6 +33,7 @@ _BYTE_POINTER = ctypes.POINTER(ctypes.c_uint8)
 class Saving(Job):
     """Asks for what the model has read of the request's messages; what is not kept is read first."""
 
+    may_be_refused = False
     state: bytes | None = None
     """The answer."""
 
@@ -47,6 +48,7 @@ class TakingUp(Job):
         state: What was brought.
     """
 
+    may_be_refused = False
     refusal: str | None = None
     """The answer: why it was not taken up; None where it was."""
 

@@ -70,6 +70,11 @@ def copies_whole(model: int) -> bool:
     return bool(llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
 
 
+def keeps_all(model: int) -> bool:
+    """Return whether each layer keeps something of every token: no state instead, and no window."""
+    return not (copies_whole(model) or llama.llama_model_n_swa(model))
+
+
 def layers(model: int) -> int:
     """Return how many layers the model has, its output not counted."""
     count: int = llama.llama_model_n_layer(model)
@@ -77,13 +82,19 @@ def layers(model: int) -> int:
 
 
 def heads(model: int) -> Heads:
-    """Return what a layer keeps of each token, as far as the model's file says."""
+    """
+    Return what a layer keeps of each token, as far as the model's file says: rather too much than too little.
+
+    llama.cpp tells how many heads keep keys in the first layer alone. Where that is
+    none, as in a hybrid that begins with a state, it is taken to be all there are.
+    """
     each = llama.llama_model_n_embd(model) // max(llama.llama_model_n_head(model), 1)
     architecture = _said(model, "general.architecture")
     key, value = (
         int(_said(model, f"{architecture}.attention.{part}_length") or each) for part in ("key", "value")
     )
-    return Heads(llama.llama_model_n_head_kv(model), key, value)
+    count = llama.llama_model_n_head_kv(model) or llama.llama_model_n_head(model)
+    return Heads(count, key, value)
 
 
 def shape(model: int) -> dict[str, int]:

@@ -5,11 +5,12 @@ import struct
 from contextlib import suppress
 
 import pytest
+from alone import TINY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asyncllm import LLM, ConfigurationError, InvalidModelFile, InvalidParameter
-from asyncllm_llamacpp import _names
+from asyncllm_llamacpp import _capacity, _context, _names
 from asyncllm_llamacpp._gguf import check
 from asyncllm_llamacpp._names import located
 
@@ -285,7 +286,29 @@ def test_a_setting_out_of_its_range_is_refused(setting):
         LLM("llamacpp:smollm2-135m-instruct", **setting)
 
 
-def test_a_context_that_no_memory_holds_is_an_error_in_llama_cpps_words():
-    llm = LLM("llamacpp:smollm2-135m-instruct", context_size=2**24, threads=1)
-    with pytest.raises(ConfigurationError, match=r"failed to allocate.*context_size"):
+@pytest.mark.parametrize("model", ["smollm2-135m-instruct", str(TINY)])
+def test_a_context_that_no_memory_holds_is_an_error_before_llama_cpp_tries(model, monkeypatch):
+    monkeypatch.setattr(_capacity, "available", lambda: 2**34)
+    llm = LLM(f"llamacpp:{model}", context_size=2**24, threads=1)
+    with pytest.raises(
+        ConfigurationError, match=r"of 16777216 tokens takes [\d.]+ GiB .* 16\.0 are free.*context_size="
+    ):
         llm.run("hi")
+
+
+def test_a_context_that_llama_cpp_cannot_make_is_an_error_in_its_words(monkeypatch):
+    monkeypatch.setattr(_context.llama, "llama_init_from_model", lambda *_: None)
+    llm = LLM("llamacpp:smollm2-135m-instruct", context_size=66, threads=1)
+    with pytest.raises(ConfigurationError, match=r"cannot make a context of \d+ tokens: it .*context_size="):
+        llm.run("hi")
+
+
+@pytest.mark.parametrize(("size", "is_beyond"), [(2048, False), (2049, True)])
+def test_a_context_beyond_what_the_model_was_trained_with_is_warned_of(caplog, size, is_beyond):
+    with LLM(f"llamacpp:{TINY}", context_size=size, threads=1, max_tokens=1) as llm:
+        llm.run("hi")
+        llm.run("hi")
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+
+    assert len(warnings) == is_beyond
+    assert all("trained=2048" in each and f"context_size={size}" in each for each in warnings)

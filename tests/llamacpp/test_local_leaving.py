@@ -9,6 +9,7 @@ from asyncllm_llamacpp import _context
 from asyncllm_llamacpp._context import Interrupted
 from asyncllm_llamacpp._interrupt import Brake, Interrupt
 from asyncllm_llamacpp._job import Job
+from asyncllm_llamacpp._strand import Strand
 
 pytestmark = pytest.mark.anyio
 
@@ -195,3 +196,25 @@ def test_a_step_that_fails_is_a_sentence(read, monkeypatch, code, words):
         read([1])
 
     assert str(raised.value) == f"llama.cpp stopped: {words} (code {code}; it does not say why)"
+
+
+def test_what_is_fatal_is_no_interruption_even_where_all_have_left(read, monkeypatch):
+    late = Late()
+
+    def fail(*_):
+        late.set()
+        return -9
+
+    monkeypatch.setattr(_context.llama, "llama_decode", fail)
+    with pytest.raises(Unavailable, match="code -9"):
+        read([1], interrupt=late)
+
+
+def test_a_strand_of_which_nothing_was_read_is_not_kept(model):
+    memory = model.context.memory
+    memory.clear()
+    memory.place(strand := Strand([1, 2, 3]))
+    memory.keep(strand)
+
+    assert (memory.kept, strand.sequence) == ((), None)
+    assert memory.cells.used == memory.cells.needed == 0

@@ -12,9 +12,11 @@ from searches import END, found, told
 
 from asyncllm.provider import Message, Request
 from asyncllm_llamacpp import LlamaCppProvider, _context
+from asyncllm_llamacpp._attention import Attention
 from asyncllm_llamacpp._model import loaded
 from asyncllm_llamacpp._schedule import Schedule
 from asyncllm_llamacpp._settings import Settings
+from asyncllm_llamacpp._weights import blueprint, heads
 
 TASKS = [
     f"{begin}{end}"
@@ -242,3 +244,9 @@ async def test_what_was_read_is_saved_and_taken_up_by_a_fresh_engine(make, path,
     assert response.usage.cached_tokens == len(task)
     assert is_likeliest(task + " and then", response)
     assert leaks_nothing(fresh)
+
+
+def test_what_a_token_takes_is_known_of_a_hybrid_that_begins_with_a_state():
+    (hybrid,) = [path for path in MEMORIES if path.stem == "lfm2"]
+    with blueprint(hybrid, keep_going=lambda: True) as handle:
+        assert Attention().size(heads(handle)) > 0

@@ -7,12 +7,14 @@ from contextlib import suppress
 import anyio
 import pytest
 
-from asyncllm import LLM, InvalidModelFile, ProviderError
+from asyncllm import LLM, InvalidModelFile, ProviderError, Unavailable
 from asyncllm.provider import Request
 from asyncllm_llamacpp import LlamaCppProvider
 from asyncllm_llamacpp._engines import engines
 from asyncllm_llamacpp._job import Job
 from asyncllm_llamacpp._names import located
+from asyncllm_llamacpp._native import llama
+from asyncllm_llamacpp._pool import Pool
 from asyncllm_llamacpp._settings import Settings
 
 NAME = "smollm2-135m-instruct"
@@ -294,3 +296,107 @@ def test_llama_cpp_writes_nothing_of_its_own(in_fresh_process):
     )
 
     assert printed == "True\n"
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """How often llama.cpp loads weights, and frees them."""
+    counts, handles = {"loaded": 0, "freed": 0}, set()
+    load, free = llama.llama_model_load_from_file, llama.llama_model_free
+
+    def counted_load(*args):
+        if handle := load(*args):
+            counts["loaded"] += 1
+            handles.add(handle)
+        return handle
+
+    def counted_free(handle):
+        counts["freed"] += handle in handles  # Others are of earlier tests.
+        free(handle)
+
+    monkeypatch.setattr(llama, "llama_model_load_from_file", counted_load)
+    monkeypatch.setattr(llama, "llama_model_free", counted_free)
+    return counts
+
+
+@pytest.mark.anyio
+async def test_other_settings_share_the_weights_which_the_last_of_them_frees(make_tiny, loads):
+    settings = [{}, {"context_size": 128}, {"max_waiting": 5}, {"batch_size": 8, "kv_type": "bf16"}]
+    llms, found = zip(*(make_tiny(**given) for given in settings), strict=True)
+    async with anyio.create_task_group() as group:
+        for llm in llms:
+            group.start_soon(llm.arun, "Hi.")
+    assert len(set(found)) == len(settings)
+    assert loads == {"loaded": 1, "freed": 0}
+    assert len({engine.placement.as_dict()["devices"]["CPU"]["weights_bytes"] for engine in found}) == 1
+    assert found[0].placement.gauges()["memory_weights"] > 0
+
+    for engine in found:
+        assert loads["freed"] == 0
+        assert await llms[-1].arun("Hi.") if engine is not found[-1] else True
+        engine.stop()
+        assert engine.join(10)
+
+    assert loads == {"loaded": 1, "freed": 1}
+
+
+def test_a_file_that_took_the_place_of_another_is_loaded(make_tiny, tmp_path, tiny_path, loads):
+    one, _ = make_tiny()
+    text = one.run("Hi.")
+    (tmp_path / tiny_path.name).rename(tmp_path / "earlier.gguf")
+    other, _ = make_tiny(context_size=128)
+
+    assert text == other.run("Hi.")
+    assert loads["loaded"] == 2
+
+
+def test_who_waits_for_weights_loads_them_where_the_first_gives_up(tiny_path, loads):
+    pool, goes_on = Pool(), {"first": True}
+    loading, results = threading.Event(), []
+
+    def first_goes_on():
+        loading.set()
+        return goes_on["first"]
+
+    def fill(params):
+        params.n_gpu_layers = 0
+
+    def first_fill(params):
+        fill(params)
+        loading.set()
+        while goes_on["first"]:
+            pass
+
+    def first():
+        with (
+            pytest.raises(InvalidModelFile),
+            pool.weights(tiny_path, None, fill=first_fill, keep_going=first_goes_on),
+        ):
+            pass
+
+    def second():
+        with pool.weights(tiny_path, None, fill=fill, keep_going=lambda: True) as found:
+            results.append(found.handle)
+
+    def third():
+        with (
+            pytest.raises(Unavailable, match="closed while it was loaded"),
+            pool.weights(tiny_path, None, fill=fill, keep_going=lambda: False),
+        ):
+            pass
+        results.append("gave up")
+
+    threads = [threading.Thread(target=each) for each in (first, second, third)]
+    threads[0].start()
+    assert loading.wait(10)
+    threads[2].start()
+    threads[2].join(10)
+    threads[1].start()
+    goes_on["first"] = False
+    for thread in threads:
+        thread.join(10)
+
+    assert results[0] == "gave up"
+    assert results[1]
+    assert not pool._shared
+    assert loads == {"loaded": 1, "freed": 1}

@@ -72,6 +72,19 @@ async def test_what_is_kept_gives_way_when_room_is_needed(make_tiny, is_likelies
     assert leaks_nothing(engine)
 
 
+async def test_what_several_have_in_common_counts_once_among_what_is_kept(make_tiny, leaks_nothing):
+    llm, engine = make_tiny(context_size=512, total_context=2048, max_tokens=4)
+    tasks = ["s" * 200 + str(number) * 20 for number in range(8)]
+    for task in tasks:
+        await llm.arun(task)
+    cached = [(await llm.agenerate(task)).usage.cached_tokens for task in tasks]
+    cells = engine._model.context.memory.cells
+
+    assert min(cached) == 219  # One token is read in any case.
+    assert cells.used <= cells.count // 4
+    assert leaks_nothing(engine)
+
+
 async def test_calls_that_do_not_fit_beside_each_other_give_way_and_go_on(
     make_tiny, monkeypatch, is_likeliest, leaks_nothing
 ):
