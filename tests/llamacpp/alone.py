@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asyncllm_llamacpp._beam_options import search
+from asyncllm_llamacpp._beam_options import processors, search
 from asyncllm_llamacpp._beams import Beams
 from asyncllm_llamacpp._interrupt import Interrupt
 from asyncllm_llamacpp._scores import scores
@@ -58,7 +58,7 @@ def is_likeliest(model, task, response):
 def searched(model, task, options, limit):
     """Return the tokens of the answers that a beam search finds; no beam is forked, each is read anew."""
     prompt = list(task.encode())
-    beams = Beams(search(options, model.vocabulary, limit), prompt=prompt)
+    beams = Beams(search(options, model.vocabulary, limit), processors=[*processors(options, prompt)])
     beginnings = [prompt]
     while (step := beams.advance(np.stack([next(heard(model, each)) for each in beginnings]))) is not None:
         beginnings = [
