@@ -35,7 +35,7 @@ TARGETS = (
     Target(workload="short, shared prefix warm", at_once=16, against=SERVER, at_least=1.1),
 )  # fmt: skip
 OWN_COST_AT, OWN_COST = 16, 0.05
-"""With so many calls, less than this share of our engine's work is to lie outside ``llama_decode``."""
+"""With so many greedy calls, less than this share of our engine's work is to lie outside ``llama_decode``."""
 
 
 @dataclass(frozen=True, slots=True)

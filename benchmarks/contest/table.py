@@ -56,7 +56,10 @@ def _rows(cell: Cell) -> Iterator[tuple[str, ...]]:
 
 
 def _costs(cells: Sequence[Cell]) -> Iterator[str]:
-    yield f"own cost outside llama_decode, {outcome.OWN_COST_AT} at once, to be under {outcome.OWN_COST:.0%}:"
+    yield (
+        f"own cost outside llama_decode, decoding greedily, {outcome.OWN_COST_AT} at once, "
+        f"to be under {outcome.OWN_COST:.0%}:"
+    )
     measured = [cell for cell in cells if cell["at_once"] == outcome.OWN_COST_AT]
     for cell in measured:
         cost = outcome.own_cost(cell)

@@ -7,7 +7,7 @@ import numpy as np
 from ._beams import Step
 from ._forks import carried
 from ._grammar import Grammar
-from ._scores import Fitting, Scores, candidates
+from ._scores import Fitting, Scores
 
 
 class Grammars:
@@ -24,8 +24,8 @@ class Grammars:
     def fitting(self, logits: Scores) -> Fitting:
         """Return which tokens may follow on each beam, whose *logits* are in a row of their own."""
         fitting = np.zeros(logits.shape, np.bool_)
-        for grammar, row, fits in zip(self._each, logits, fitting, strict=True):
-            fits[grammar.fitting(candidates(row))["id"]] = True
+        for grammar, fits in zip(self._each, fitting, strict=True):
+            fits[grammar.fitting()] = True
         return fitting
 
     def follow(self, step: Step) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ._draws import Draws
 from ._hypotheses import Search
-from ._processors import Bias, Occurrences, Processor, Repetition
 from ._sampler import COLDEST, DEFAULTS, SEEDS
 from ._vocabulary import Vocabulary
 
@@ -34,18 +33,6 @@ def search(options: Mapping[str, Any], vocabulary: Vocabulary, max_tokens: int) 
         logprobs=options.get("logprobs"),
         stops=_stops(vocabulary, options.get("stop_token", ())),
     )
-
-
-def processors(options: Mapping[str, Any], prompt: Sequence[int]) -> Iterator[Processor]:
-    """Return what changes the log probabilities of what follows *prompt*, in Hugging Face's order."""
-    wanted = {**DEFAULTS, **options}
-    if biases := wanted["logit_bias"]:
-        yield Bias(biases)
-    if (repetition := wanted["repetition_penalty"]) != 1:
-        yield Repetition(repetition, prompt)
-    frequency, presence = wanted["frequency_penalty"], wanted["presence_penalty"]
-    if frequency or presence:
-        yield Occurrences(frequency=frequency, presence=presence)
 
 
 def draws(options: Mapping[str, Any]) -> Draws | None:

@@ -12,7 +12,7 @@ from asyncllm.errors import ContextLengthExceeded, InvalidParameter
 from asyncllm.provider import Delta, Usage
 
 from ._beam_grammars import Grammars
-from ._beam_options import draws, processors, search
+from ._beam_options import draws, search
 from ._beams import Beams, Step
 from ._call import grammar, sequence, tokens
 from ._context import Context
@@ -21,6 +21,7 @@ from ._grammar import nothing_fits
 from ._hypotheses import Hypothesis
 from ._job import Job
 from ._model import Model
+from ._processors import processors
 from ._scores import Scores
 from ._strand import Strand
 from ._turn import WORTH_WAITING

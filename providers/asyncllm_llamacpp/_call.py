@@ -169,7 +169,7 @@ def _budget(options: Mapping[str, Any]) -> int | None:
 def grammar(model: Model, request: Request) -> Grammar | None:
     """Return what the answer to *request* has to fit, if anything; the caller closes it."""
     text: str | None = request.options.get("grammar")
-    return None if text is None else Grammar(model.vocabulary.handle, text)
+    return None if text is None else Grammar(model.vocabulary, text)
 
 
 def _sampler(model: Model, request: Request, prompt: list[int]) -> Sampler:
@@ -178,7 +178,5 @@ def _sampler(model: Model, request: Request, prompt: list[int]) -> Sampler:
     return Sampler(
         options,
         prompt=prompt,
-        window=model.context.size.longest,
-        vocabulary_size=model.vocabulary.size,
         grammar=grammar(model, request),
     )

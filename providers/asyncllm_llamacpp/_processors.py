@@ -1,14 +1,14 @@
 """
 Change the log probability of each token that may come next, as a call's parameters say.
 
-As Hugging Face's logits processors do in a beam search: one after the other, in its order, and
-without making the probabilities add up to 1 again.
+As Hugging Face's logits processors do: one after the other, in its order. They take logits or,
+as in its beam search, log probabilities, which they do not make add up to 1 again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,17 +16,36 @@ from ._scores import Scores
 
 
 class Processor(Protocol):
-    """Changes a row of log probabilities."""
+    """Changes a row of logits or log probabilities."""
 
     def __call__(self, row: Scores, answer: Sequence[int]) -> None:
         """
         Change a row.
 
         Args:
-            row: The log probability of each token; it is changed.
+            row: The logit or log probability of each token; it is changed.
 
             answer: The tokens that it follows, without the prompt's.
         """
+
+
+def processors(options: Mapping[str, Any], prompt: Sequence[int]) -> Iterator[Processor]:
+    """
+    Return what changes what follows *prompt*, in Hugging Face's order.
+
+    Args:
+        options: The canonical parameters that the call set.
+
+        prompt: The tokens which the repetition penalty sees besides the answer's, as Hugging Face has
+            it; the others see the answer alone, as OpenAI has it.
+    """
+    if biases := options.get("logit_bias"):
+        yield Bias(biases)
+    if (repetition := options.get("repetition_penalty", 1)) != 1:
+        yield Repetition(repetition, prompt)
+    frequency, presence = options.get("frequency_penalty", 0), options.get("presence_penalty", 0)
+    if frequency or presence:
+        yield Occurrences(frequency=frequency, presence=presence)
 
 
 class Bias:
@@ -50,7 +69,8 @@ class Repetition:
     Makes less likely what came before, in the prompt too.
 
     Args:
-        penalty: What a log probability is multiplied by, once, however often the token came.
+        penalty: What a value below 0 is multiplied by, and another divided by, once, however often
+            the token came.
 
         prompt: The prompt's tokens.
     """
@@ -62,7 +82,6 @@ class Repetition:
     def __call__(self, row: Scores, answer: Sequence[int]) -> None:
         seen = np.concatenate((self._prompt, np.array(answer, np.intp)))
         values = row[seen]
-        # Only a bias makes one that is above 0.
         row[seen] = np.where(values < 0, values * self._penalty, values / self._penalty)
 
 

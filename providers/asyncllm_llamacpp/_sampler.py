@@ -12,24 +12,22 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ._grammar import Grammar, nothing_fits
-from ._native import llama, quick
-from ._scores import Scores, candidates, lent
+import numpy as np
 
-_accept = quick("llama_sampler_accept")
+from ._grammar import Grammar, Tokens, nothing_fits
+from ._native import llama, quick
+from ._processors import processors
+from ._scores import Scores, best, candidates, lent
+
 _apply = quick("llama_sampler_apply")
 
 DEFAULTS: Mapping[str, Any] = {
-    "temperature":        0.8,
-    "top_k":              40,
-    "top_p":              0.95,
-    "min_p":              0.05,
-    "typical_p":          1.0,
-    "do_sample":          True,
-    "logit_bias":         {},
-    "frequency_penalty":  0.0,
-    "presence_penalty":   0.0,
-    "repetition_penalty": 1.0,
+    "temperature": 0.8,
+    "top_k":       40,
+    "top_p":       0.95,
+    "min_p":       0.05,
+    "typical_p":   1.0,
+    "do_sample":   True,
 }  # fmt: skip
 """What holds where a call does not say: llama.cpp's own defaults."""
 
@@ -38,6 +36,13 @@ SEEDS = 2**32 - 1
 
 COLDEST = 1e-30
 """Below this temperature logits leave the range of single precision: only the likeliest token is left."""
+
+
+_ALL = 2**31 - 1
+"""A top_k beyond every vocabulary: llama.cpp's numbers end there."""
+
+_FEW = 256
+"""Up to so many of the likeliest tokens are found sooner than all are handed to llama.cpp."""
 
 
 class Sampler:
@@ -49,34 +54,18 @@ class Sampler:
 
         prompt: The tokens which the repetition penalty sees besides the answer's.
 
-        window: How many tokens the penalties look back.
-
-        vocabulary_size: How many tokens there are.
-
         grammar: What the answer has to fit; the sampler closes it.
     """
 
     def __init__(
-        self,
-        options: Mapping[str, Any],
-        *,
-        prompt: Sequence[int],
-        window: int,
-        vocabulary_size: int,
-        grammar: Grammar | None = None,
+        self, options: Mapping[str, Any], *, prompt: Sequence[int], grammar: Grammar | None = None
     ) -> None:
         self._grammar = grammar
-        params = llama.llama_sampler_chain_default_params()
-        params.no_perf = True
-        self._chain: Any = llama.llama_sampler_chain_init(params)
+        self._processors = [*processors(options, prompt)]
+        self._answer: list[int] = []
         wanted = {**DEFAULTS, "seed": secrets.randbelow(SEEDS), **options}
-        changes = [
-            *_biases(wanted, vocabulary_size),
-            *_penalties(wanted, prompt, window, vocabulary_size),
-        ]
-        self._takes_best = _takes_best(wanted) and not changes and grammar is None
-        for link in (*changes, *_draw(wanted, vocabulary_size)):
-            llama.llama_sampler_chain_add(self._chain, link)  # The chain owns its links.
+        self._top_k: int = 1 if _takes_best(wanted) else wanted["top_k"]
+        self._chain = None if _takes_best(wanted) else _chain(wanted)
 
     def choose(self, scores: Scores, *, is_free: bool = False) -> int:
         """
@@ -87,57 +76,68 @@ class Sampler:
 
             is_free: Whether it need not fit the grammar: what is thought before the answer.
         """
-        if self._takes_best:
-            return int(scores.argmax())
-
         grammar = None if is_free else self._grammar
-        every = candidates(scores)
-        left = every if grammar is None else grammar.fitting(every)
-        if not len(left):
-            raise nothing_fits()
-        chosen = lent(left)
-        _apply(self._chain, chosen)
-        token: int = chosen.data[chosen.selected].id
-        _accept(self._chain, token)
+        scores = self._changed(scores)
+        token = self._drawn(self._left(scores, grammar), scores)
+        self._answer.append(token)
         if grammar is not None:
             grammar.accept(token)
         return token
 
     def close(self) -> None:
-        llama.llama_sampler_free(self._chain)
+        if self._chain is not None:
+            llama.llama_sampler_free(self._chain)
         if self._grammar is not None:
             self._grammar.close()
 
+    def _changed(self, scores: Scores) -> Scores:
+        """Return *scores* as biases and penalties leave them."""
+        if not self._processors:
+            return scores
 
-def _biases(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
-    if biases := wanted["logit_bias"]:
-        given = (llama.llama_logit_bias * len(biases))(*biases.items())
-        yield llama.llama_sampler_init_logit_bias(vocabulary_size, len(biases), given)
+        row = scores.copy()
+        for process in self._processors:
+            process(row, self._answer)
+        return row
+
+    def _left(self, scores: Scores, grammar: Grammar | None) -> Tokens:
+        """Return the tokens to draw from, the likeliest first where there is a top_k."""
+        few = 0 < self._top_k <= min(_FEW, len(scores))
+        if grammar is None:
+            return best(scores, self._top_k) if few else np.arange(len(scores))
+
+        if few:
+            # Mostly enough of the likeliest fit, and then no others need to be looked at.
+            tried = best(scores, 1 if self._top_k == 1 else 2 * self._top_k)
+            if len(left := grammar.fitting_of(tried)) >= self._top_k:
+                return left[: self._top_k]
+        left = grammar.fitting()
+        if not len(left):
+            raise nothing_fits()
+        return left[best(scores[left], self._top_k)] if few else left
+
+    def _drawn(self, tokens: Tokens, scores: Scores) -> int:
+        if self._chain is None:
+            return int(tokens[0])
+
+        every = lent(candidates(tokens, scores[tokens]))
+        _apply(self._chain, every)
+        token: int = every.data[every.selected].id
+        return token
 
 
-def _penalties(
-    wanted: Mapping[str, Any], prompt: Sequence[int], window: int, vocabulary_size: int
-) -> Iterator[Any]:
-    repetition = wanted["repetition_penalty"]
-    frequency, presence = wanted["frequency_penalty"], wanted["presence_penalty"]
-    # Two links, since they differ in what they see: this one the prompt too, as Hugging Face has it,
-    # the other the answer alone, as OpenAI has it.
-    if repetition != 1:
-        link = llama.llama_sampler_init_penalties(vocabulary_size, window, repetition, 0.0, 0.0)
-        for token in prompt[-window:]:
-            _accept(link, token)
-        yield link
-    if frequency or presence:
-        yield llama.llama_sampler_init_penalties(vocabulary_size, window, 1.0, frequency, presence)
+def _chain(wanted: Mapping[str, Any]) -> Any:
+    params = llama.llama_sampler_chain_default_params()
+    params.no_perf = True
+    chain = llama.llama_sampler_chain_init(params)
+    for link in _links(wanted):
+        llama.llama_sampler_chain_add(chain, link)  # The chain owns its links.
+    return chain
 
 
-def _draw(wanted: Mapping[str, Any], vocabulary_size: int) -> Iterator[Any]:
-    if _takes_best(wanted):
-        yield llama.llama_sampler_init_greedy()
-        return
-
+def _links(wanted: Mapping[str, Any]) -> Iterator[Any]:
     yield llama.llama_sampler_init_temp(wanted["temperature"])
-    yield llama.llama_sampler_init_top_k(min(wanted["top_k"], vocabulary_size))
+    yield llama.llama_sampler_init_top_k(min(wanted["top_k"], _ALL))
     yield llama.llama_sampler_init_top_p(wanted["top_p"], 1)
     yield llama.llama_sampler_init_min_p(wanted["min_p"], 1)
     if wanted["typical_p"] < 1:

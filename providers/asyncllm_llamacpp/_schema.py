@@ -16,6 +16,7 @@ from typing import Any, cast
 from asyncllm.errors import InvalidParameter
 
 from ._gbnf import BASIS, FORMATS, array_of, literal, map_of, times, tuple_of
+from ._recursion import LeftRecursive, check
 from ._references import part
 
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
@@ -56,6 +57,16 @@ def grammar(schema: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
         raise
     except (TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise InvalidParameter(f"response_format is no JSON schema: {exc}") from exc
+
+    try:
+        check(text)
+    except LeftRecursive:
+        raise InvalidParameter(
+            "response_format has a part that stands for itself, with no object or list between: "
+            "a $ref leads back to where it stands"
+        ) from None
+    except InvalidParameter as exc:
+        raise InvalidParameter(f"response_format is too much for a grammar: {exc}") from exc
 
     return text, sorted(converter.left_out)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,24 +27,20 @@ Candidates: TypeAlias = NDArray[np.void]
 _CANDIDATE = np.dtype(llama.llama_token_data)
 
 
-def candidates(scores: Scores) -> Candidates:
-    """Return all tokens, with their *scores*."""
-    every = _numbered(len(scores)).copy()
-    every["logit"] = scores
-    return every
-
-
-@lru_cache(maxsize=4)
-def _numbered(count: int) -> Candidates:
-    every = np.zeros(count, _CANDIDATE)
-    every["id"] = np.arange(count)
-    return every
+def candidates(tokens: NDArray[np.intp], scores: Scores | np.float32) -> Candidates:
+    """Return *tokens*, with their *scores*."""
+    given = np.zeros(len(tokens), _CANDIDATE)
+    given["id"] = tokens
+    given["logit"] = scores
+    return given
 
 
 def lent(candidates: Candidates) -> Any:
     """Return *candidates* as llama.cpp's samplers take them, which put them in another order."""
     data = candidates.ctypes.data_as(llama.llama_token_data_p)
-    return llama.llama_token_data_array(data, len(candidates), -1, False)
+    array = llama.llama_token_data_array(data, len(candidates), -1, False)
+    array.lent = candidates  # Their memory is freed with them otherwise, however long the array is in use.
+    return array
 
 
 def logprobs(logits: Scores) -> Scores:

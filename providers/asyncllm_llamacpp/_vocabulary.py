@@ -8,6 +8,7 @@ from functools import cached_property
 
 from asyncllm.errors import InvalidParameter
 
+from ._letters import Letters
 from ._native import llama, quick
 
 _piece = quick("llama_token_to_piece")
@@ -79,6 +80,11 @@ class Vocabulary:
     def enders(self) -> frozenset[int]:
         """All tokens that say so."""
         return frozenset(token for token in range(self.size) if self.ends(token))
+
+    @cached_property
+    def letters(self) -> Letters:
+        """What the tokens begin and end with."""
+        return Letters.of(self.handle, self.size)
 
     def parts(self, text: str) -> list[int]:
         """Return the tokens of *text* within a prompt, where the texts of special tokens stand for these."""

@@ -13,14 +13,13 @@ from searches import NESTED
 
 from asyncllm_llamacpp import _gguf
 from asyncllm_llamacpp._beam_grammars import Grammars
-from asyncllm_llamacpp._beam_options import processors
 from asyncllm_llamacpp._beams import Beams
 from asyncllm_llamacpp._draws import Draws
 from asyncllm_llamacpp._forks import carried
 from asyncllm_llamacpp._grammar import Grammar
 from asyncllm_llamacpp._hypotheses import Search
 from asyncllm_llamacpp._native import llama
-from asyncllm_llamacpp._processors import Bias, Occurrences, Repetition
+from asyncllm_llamacpp._processors import Bias, Occurrences, Repetition, processors
 from asyncllm_llamacpp._scores import best
 from asyncllm_llamacpp._vocabulary import Vocabulary
 
@@ -166,7 +165,7 @@ def cases(**wanted):
 def compare(tiny, wanted):
     for case in wanted:
         prompt, setting = list(case["prompt"].encode()), case["setting"]
-        with held(tiny.vocabulary.handle, setting) as grammars:
+        with held(tiny.vocabulary, setting) as grammars:
             found = tiny.follow(search(setting, prompt), prompt, grammars)
 
         assert [each.tokens for each in found] == [answer[0] for answer in case["answers"]], case
@@ -267,7 +266,7 @@ def test_changed_log_probabilities_are_drawn_from_as_hugging_face_does(tiny):
 def test_each_tokens_log_probability_is_hugging_faces_transition_score(tiny):
     for case in CHANGED:
         prompt, setting = list(case["prompt"].encode()), case["setting"]
-        with held(tiny.vocabulary.handle, setting) as grammars:
+        with held(tiny.vocabulary, setting) as grammars:
             found = tiny.follow(search(setting, prompt), prompt, grammars)
         for each, (_, _, scores, likeliest) in zip(found, case["answers"], strict=True):
             told = each.likelihoods

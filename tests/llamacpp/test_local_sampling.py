@@ -32,9 +32,7 @@ def prompt(model):
 
 
 def draws(model, count, prompt=(), **options):
-    sampler = Sampler(
-        {"seed": 1, **options}, prompt=prompt, window=512, vocabulary_size=model.vocabulary.size
-    )
+    sampler = Sampler({"seed": 1, **options}, prompt=prompt)
     try:
         return [sampler.choose(scores(model.context.handle, model.vocabulary.size)) for _ in range(count)]
     finally:

@@ -25,10 +25,10 @@ def cases():
 
 def sampled(logits, setting, seen=()):
     """Return the probability that each token has in the end, in the engine's own chain of samplers."""
-    sampler = Sampler(
-        {**setting, "seed": 1}, prompt=seen, window=max(1, len(seen)), vocabulary_size=len(logits)
-    )
-    chosen = lent(candidates(logits))
+    sampler = Sampler({**setting, "seed": 1}, prompt=seen)
+    changed = sampler._changed(logits)
+    left = sampler._left(changed, None)
+    chosen = lent(candidates(left, changed[left]))
     llama.llama_sampler_apply(sampler._chain, chosen)
     sampler.close()
     found = np.full(len(logits), -np.inf)
