@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asyncllm_llamacpp._beam_options import processors, search
+from asyncllm_llamacpp._beam_options import search
 from asyncllm_llamacpp._beams import Beams
 from asyncllm_llamacpp._interrupt import Interrupt
+from asyncllm_llamacpp._processors import processors
 from asyncllm_llamacpp._scores import scores
 from asyncllm_llamacpp._strand import Strand
 

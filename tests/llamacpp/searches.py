@@ -68,6 +68,8 @@ def wanted(case):
 BRIEF = [
     (case, options(given))
     for case, given in STURDY
-    if case["prompt"] == "hello" and case["setting"]["num_beams"] < 4 and not case["setting"].get("do_sample")
+    if case["prompt"] == "hello"
+    and case["setting"]["num_beams"] < 4
+    and not any(case["setting"].get(name) for name in ("do_sample", "is_nested"))
 ]
 """Those that go into a small memory, several at a time."""

@@ -137,11 +137,14 @@ async def test_a_search_that_gives_way_goes_on_and_finds_the_same(
         if len(case["prompt"]) < 30 and len(case["answers"][0][0]) > 15 and case["setting"]["num_beams"] > 2
     ][::2]
     nested = [each for each in STURDY if each[0]["setting"].get("is_nested")]
-    searches += [each for each in nested if len(each[0]["answers"][0][0]) > 8]
-    responses = await several(llm, [(case["prompt"], given) for case, given in searches])
+    nested = [each for each in nested if len(each[0]["answers"][0][0]) > 8]
+    responses = await several(llm, [(case["prompt"], given) for case, given in [*searches, *nested]])
 
     # What is read again differs in its last bits, and so may the order of answers that are about as good.
-    assert [sorted(found(each)) for each in responses] == [sorted(wanted(case)) for case, _ in searches]
+    plain, held = responses[: len(searches)], responses[len(searches) :]
+    assert [sorted(found(each)) for each in plain] == [sorted(wanted(case)) for case, _ in searches]
+    # Of those that a grammar holds to a few letters, the last of several may be another as good one.
+    assert [found(each)[0] for each in held] == [wanted(case)[0] for case, _ in nested]
     assert gave_way
     assert leaks_nothing(engine)
     assert not open_grammars
