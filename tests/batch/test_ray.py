@@ -190,6 +190,8 @@ def cluster():
         patch.setenv("OPENAI_API_KEY", FOUND)
         patch.delenv("ANTHROPIC_API_KEY", raising=False)
         patch.setenv("RAY_AUTH_MODE", "disabled")
+        # Under "uv run" Ray would build the project's environment anew for each actor.
+        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=directory)
         data.DataContext.get_current().enable_progress_bars = False
         try:

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.timeout(PATIENCE + 30)
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", **os.environ}
-"""Threads that wait for each other spin otherwise, which takes minutes where the cores have more to do."""
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", **os.environ}
+"""Threads that wait for each other spin otherwise, and Ray builds environments: both take minutes."""
 
 
 def output_of(*command):

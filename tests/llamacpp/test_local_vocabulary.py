@@ -269,7 +269,7 @@ async def test_typical_p_reaches_the_engine(llm):
 
 @pytest.mark.parametrize(
     "given",
-    [{"reasoning_effort": "low"}, {"thinking_budget": 100, "num_beams": 2}, {"num_beams": 4, "logprobs": 2}],
+    [{"reasoning_effort": "low"}, {"thinking_budget": 100, "num_beams": 2}],
 )
 async def test_what_the_engine_lacks_is_refused_where_it_matters(make_llm, given):
     llm = make_llm(strict=True)
