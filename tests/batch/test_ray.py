@@ -1,5 +1,6 @@
 """A dataset of Ray is asked row by row, in actors, and each row says what became of it."""
 
+import os
 import pickle
 import sys
 import tempfile
@@ -228,6 +229,9 @@ def remote(server, **given):
     return LLM("openai:gpt-4.1", base_url=server.url + "/v1", api_key=GIVEN, **given)
 
 
+@pytest.mark.skipif(
+    not os.environ.get("ASYNCLLM_TEST_RAY"), reason="a cluster takes minutes: ASYNCLLM_TEST_RAY=1 starts one"
+)
 class TestOnRay:
     pytestmark = on_ray
 
