@@ -22,6 +22,9 @@ from asyncllm.batch.ray import Asker, ask, share
 from asyncllm.batch.ray._share import shared
 from asyncllm.testing import FakeProvider, ScriptedServer, openai_answer, openai_error
 
+# Under "uv run" Ray would build the project's environment anew for each actor. It looks as it is imported.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
 TINY = Path(__file__).parents[1] / "llamacpp" / "beams" / "tiny.gguf"
 GIVEN, FOUND = "sk-given-in-code", "sk-of-the-workers"
 
@@ -191,8 +194,6 @@ def cluster():
         patch.setenv("OPENAI_API_KEY", FOUND)
         patch.delenv("ANTHROPIC_API_KEY", raising=False)
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        # Under "uv run" Ray would build the project's environment anew for each actor.
-        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=directory)
         data.DataContext.get_current().enable_progress_bars = False
         try:
@@ -229,9 +230,6 @@ def remote(server, **given):
     return LLM("openai:gpt-4.1", base_url=server.url + "/v1", api_key=GIVEN, **given)
 
 
-@pytest.mark.skipif(
-    not os.environ.get("ASYNCLLM_TEST_RAY"), reason="a cluster takes minutes: ASYNCLLM_TEST_RAY=1 starts one"
-)
 class TestOnRay:
     pytestmark = on_ray
 

@@ -54,9 +54,6 @@ def test_concurrent_batch_keeps_what_succeeds():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not os.environ.get("ASYNCLLM_TEST_RAY"), reason="a cluster takes minutes: ASYNCLLM_TEST_RAY=1 starts one"
-)
 def test_a_dataset_of_ray_is_answered_row_by_row():
     pytest.importorskip("ray")
     done = subprocess.run(  # Ray tells on standard error what it does.
